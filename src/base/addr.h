@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Socket addresses, written as admins write them:
+ *   0.0.0.0:443   [::]:443   *:443 (same as 0.0.0.0)   name:443   unix:/path
+ */
+#ifndef BASE_ADDR_H
+#define BASE_ADDR_H
+
+#include <stdbool.h>
+
+#include <sys/types.h>
+#include <sys/socket.h>
+
+#include "base/err.h"
+
+struct addr {
+	struct sockaddr_storage ss;
+	socklen_t len;
+};
+
+/* Longest output of addr_format() with its NUL: a Unix path and "unix:". */
+#define ADDR_TEXT_MAX 128
+
+/*
+ * Parse text; a name is looked up (this blocks) and its first address taken.
+ * The error text names text and what would be right; loc stands before it.
+ * Returns 0 or -1.
+ */
+int addr_parse(const char *text, struct addr *, const struct loc *,
+    struct err *);
+
+/* Write the address as addr_parse() reads it. Always NUL-terminated. */
+void addr_format(const struct sockaddr *, socklen_t, char *buf, size_t size);
+
+bool addr_equal(const struct addr *, const struct addr *);
+bool addr_is_unix(const struct addr *);
+
+#endif

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: ISC */
+/* File descriptors: flags, sockets accepted and connected, limits. */
+#ifndef BASE_FD_H
+#define BASE_FD_H
+
+#include <sys/types.h>
+#include <sys/socket.h>
+
+/* Each returns 0, or -1 and errno. */
+int fd_nonblock(int fd);
+int fd_cloexec(int fd);
+
+/*
+ * accept4(2) with SOCK_NONBLOCK | SOCK_CLOEXEC, or its portable equivalent.
+ * Returns the descriptor, or -1 and errno.
+ */
+int fd_accept(int fd, struct sockaddr *, socklen_t *);
+
+/* socket(2), non-blocking and close-on-exec. -1 and errno on failure. */
+int fd_socket(int family, int type, int protocol);
+
+/* socketpair(2) of AF_UNIX, SOCK_SEQPACKET, both ends as fd_socket's. */
+int fd_pair(int sv[2]);
+
+/*
+ * Send len bytes and, when fd is not -1, the descriptor fd (SCM_RIGHTS) over
+ * a Unix socket. Returns 0, or -1 and errno.
+ */
+int fd_send(int sock, const void *buf, size_t len, int fd);
+
+/*
+ * Receive what fd_send() sent. *fdp gets the descriptor (close-on-exec), or
+ * -1 when none came. Returns the number of bytes, 0 at the end, -1 and errno.
+ */
+ssize_t fd_recv(int sock, void *buf, size_t len, int *fdp);
+
+/*
+ * Raise the soft limit of open files to at least n, the hard one too when we
+ * may. Returns the limit in force afterwards.
+ */
+size_t fd_limit_raise(size_t n);
+
+#endif

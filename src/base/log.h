@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The log of all tlsherd processes: standard error, a file or syslog.
+ * Process-wide by nature; the only global state of base/.
+ *
+ * A line in a file or on standard error reads
+ *   2026-11-23T13:20:01.123Z tlsherd[4711] master: text
+ * syslog gets "master: text" with its own time and pid. Each line is one
+ * write(2), so that lines of several processes never mix in a file.
+ */
+#ifndef BASE_LOG_H
+#define BASE_LOG_H
+
+#include <stdbool.h>
+
+#include "base/err.h"
+
+enum log_level {
+	LOGLVL_ERROR,
+	LOGLVL_WARNING,
+	LOGLVL_NOTICE,
+	LOGLVL_INFO,
+	LOGLVL_DEBUG,
+};
+
+/* Parse "error" … "debug". Returns 0, or -1 when it is none of them. */
+int log_level_parse(const char *, enum log_level *);
+
+/*
+ * Send the log to "stderr", "syslog" or an absolute path of a file, which is
+ * opened for appending (created with mode 0640) and inherited by children.
+ * On failure the log goes on as it did before.
+ */
+int log_open(const char *dest, const char *facility, struct err *);
+
+/* Open the same file again (after logrotate). Nothing to do otherwise. */
+int log_reopen(struct err *);
+
+/* The descriptor of the log file, -1 when the log is not a file. */
+int log_fd(void);
+
+/* Use fd (ours from now on) as the log file: a worker after log_reopen(). */
+void log_adopt_fd(int fd);
+
+void log_set_level(enum log_level);
+bool log_enabled(enum log_level);
+
+/* Name of this process in every line: "master", "worker 3". */
+void log_procinit(const char *name);
+
+/* warn, fatal: append ": " and strerror(errno). The x variants do not. */
+void log_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void log_warnx(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void log_errorx(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void log_notice(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void log_info(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void log_debug(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* Log at LOGLVL_ERROR and exit(1). At start only, before the first fork. */
+_Noreturn void fatal(const char *fmt, ...)
+    __attribute__((format(printf, 1, 2)));
+_Noreturn void fatalx(const char *fmt, ...)
+    __attribute__((format(printf, 1, 2)));
+
+#endif

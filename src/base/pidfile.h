@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The pid file: created 0644, locked by its owner for as long as it runs, so
+ * that a second instance is refused and a stale file is recognised.
+ */
+#ifndef BASE_PIDFILE_H
+#define BASE_PIDFILE_H
+
+#include <sys/types.h>
+
+#include "base/err.h"
+
+struct pidfile;
+
+/*
+ * Open and lock path (absolute). Returns NULL with the error text when
+ * another process holds it (its pid is in the text) or it cannot be opened.
+ * The lock belongs to the open descriptor and so passes to children of
+ * fork(2): take it before becoming a daemon, and have workers release it
+ * with pidfile_forget().
+ */
+struct pidfile *pidfile_open(const char *path, struct err *);
+
+/* Write the pid of the calling process. Returns 0, or -1 and errno. */
+int pidfile_write(struct pidfile *);
+
+/* Remove the file, release the lock and free. NULL is allowed. */
+void pidfile_remove(struct pidfile *);
+
+/* In a child: close our copy, leave the file and its lock alone, and free. */
+void pidfile_forget(struct pidfile *);
+
+#endif

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The configuration: what a file says, as plain structs that nobody changes
+ * after conf_load(). Values have been checked one by one and against each
+ * other (a proxy has a backend, no address is bound twice); whether files can
+ * be read and keys match is for tls/ to find out, whether an address can be
+ * bound for master/. Every value that can be wrong later keeps its place in
+ * the file.
+ */
+#ifndef CONF_CONF_H
+#define CONF_CONF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/addr.h"
+#include "base/err.h"
+#include "base/log.h"
+
+/* A string and where it stands. value NULL: not given. */
+struct conf_str {
+	char *value;
+	struct loc loc;
+};
+
+struct conf_strs {
+	struct conf_str *v;
+	size_t n;
+};
+
+struct conf_addr {
+	struct addr addr;
+	char *text; /* as written */
+	struct loc loc;
+};
+
+enum conf_resumption { /* resumption = … */
+	CONF_RESUME_STATEFUL, /* sessions in the shared cache (default) */
+	CONF_RESUME_TICKETS,  /* stateless tickets, keys shared by the workers */
+	CONF_RESUME_OFF,
+};
+
+enum conf_client_cert { /* client_certificate = … */
+	CONF_CLIENT_CERT_OFF,
+	CONF_CLIENT_CERT_OPTIONAL, /* asked for, may be absent, never invalid */
+	CONF_CLIENT_CERT_REQUIRED,
+};
+
+enum conf_service { /* service = … ; one row per service in services.def */
+#define X(ID, name, doc) CONF_SERVICE_##ID,
+#include "conf/services.def"
+#undef X
+	CONF_SERVICE_COUNT
+};
+
+/* certificate "title" { … }: a certificate and the policy that goes with it */
+struct conf_certificate {
+	char *title;
+	struct conf_strs names; /* server names; empty: the listener's default */
+	struct conf_str chain;	/* PEM, leaf first */
+	struct conf_str key;	/* PEM; not given: in the chain file too */
+	enum conf_client_cert client_certificate;
+	struct conf_str ca;  /* PEM: CAs that client certificates must have */
+	struct conf_str crl; /* PEM: revoked certificates, of leaf and CAs */
+	int verify_depth;    /* CAs between the client's and a known one */
+	struct loc loc;
+};
+
+/* listen "name" { … } */
+struct conf_listen {
+	char *name;
+	struct conf_addr *addresses; /* at least one */
+	size_t naddresses;
+	int backlog;
+	int unix_mode; /* file mode of Unix listeners */
+	enum conf_service service;
+	char *text; /* what reply sends */
+	struct conf_addr *backends;
+	size_t nbackends;
+	struct conf_certificate *certificates; /* at least one */
+	size_t ncertificates; /* [0] serves whoever names none of the names */
+	bool unknown_name_reject; /* unknown_name = reject | default */
+	enum conf_resumption resumption;
+	int minimum_version; /* TLS1_2_VERSION, TLS1_3_VERSION */
+	int maximum_version;
+	struct conf_str ciphers;      /* TLS 1.2, OpenSSL's syntax */
+	struct conf_str ciphersuites; /* TLS 1.3 */
+	struct conf_str groups;
+	struct conf_strs alpn; /* protocols we speak, the preferred one first */
+	int64_t handshake_timeout; /* milliseconds, as all times below */
+	int64_t idle_timeout;
+	int64_t shutdown_timeout;
+	int64_t connect_timeout;
+	struct loc loc;
+};
+
+struct conf {
+	struct conf_str user;  /* value never NULL; "" when not given */
+	struct conf_str group; /* the same */
+	struct conf_str chroot;
+	unsigned workers;	     /* auto has become a number */
+	bool workers_auto;
+	unsigned worker_connections; /* limit of one worker */
+	bool reuseport;
+	struct conf_str pid_file;
+	struct conf_str control_socket;
+	int control_mode;
+	struct conf_str log; /* auto, stderr, syslog or an absolute path */
+	char *syslog_facility;
+	enum log_level log_level;
+	bool log_connections;
+	int64_t drain_timeout;
+	size_t cache_size;	/* session_cache { size } in bytes */
+	struct loc cache_size_loc;
+	int64_t session_timeout; /* session_cache { timeout }, milliseconds */
+	int64_t ticket_rotate;	 /* tickets { rotate }, milliseconds */
+	struct conf_strs ticket_keys; /* tickets { keys }; empty: made by us */
+	struct conf_listen *listens; /* at least one */
+	size_t nlistens;
+};
+
+/*
+ * Read the file and the `-o` assignments (n of them, each "key=value" or
+ * "section.key=value", later ones win over the file). Returns the
+ * configuration, or NULL with one line in err:
+ *   /etc/tlsherd/tlsherd.conf:12: unknown directive "wokers"; did you mean
+ *   "workers"?
+ * Relative paths in the file are taken from the file's own folder and come
+ * out absolute, so that a reload works from any working directory.
+ */
+struct conf *conf_load(const char *path, char *const *overrides, size_t n,
+    struct err *);
+
+void conf_free(struct conf *);
+
+/* Print in full, with defaults, in the syntax of the file (tlsherd -T). */
+void conf_print(const struct conf *, FILE *);
+
+/* The name of a service, a resumption mode … as the file writes it. */
+const char *conf_service_name(enum conf_service);
+const char *conf_resumption_name(enum conf_resumption);
+
+#endif

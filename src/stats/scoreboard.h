@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The scoreboard: shared memory that the master maps before the first fork.
+ * Every worker process has a slot of its own and is its only writer, so a
+ * counter costs a load and a store. When a worker process is gone the master
+ * adds its counters to those of its worker number and gives the slot away
+ * again: numbers only grow, over crashes and reloads.
+ */
+#ifndef STATS_SCOREBOARD_H
+#define STATS_SCOREBOARD_H
+
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <sys/types.h>
+
+enum metric {
+#define X(ID, name, doc) METRIC_##ID,
+#include "stats/metrics.def"
+#undef X
+	METRIC_COUNT
+};
+
+enum close_reason {
+#define X(ID, name, doc) CLOSE_##ID,
+#include "stats/close_reason.def"
+#undef X
+	CLOSE_REASON_COUNT
+};
+
+struct slot {
+	_Alignas(64) _Atomic uint64_t metrics[METRIC_COUNT];
+	_Atomic uint64_t closes[CLOSE_REASON_COUNT];
+	_Atomic uint64_t connections; /* open now */
+	unsigned worker;	      /* set by the master, as are the rest */
+	unsigned generation;
+	_Atomic int in_use;
+	_Atomic int pid;
+};
+
+struct scoreboard; /* process-local handle of the shared mapping */
+
+/*
+ * Map a scoreboard for worker numbers 0 … workers-1 and as many processes
+ * again in each generation that drains (slots is the total number of worker
+ * processes at one time). NULL and errno on failure.
+ */
+struct scoreboard *scoreboard_new(unsigned workers, unsigned slots);
+void scoreboard_free(struct scoreboard *);
+
+/*
+ * Master, before fork: a zeroed slot for a process that will be this worker.
+ * NULL when all are taken.
+ */
+struct slot *scoreboard_take(struct scoreboard *, unsigned worker,
+    unsigned generation);
+
+/* Master, after waitpid: add the counters to their worker's, free the slot. */
+void scoreboard_release(struct scoreboard *, struct slot *);
+
+/* What a worker number has counted, living and dead processes together. */
+struct totals {
+	uint64_t metrics[METRIC_COUNT];
+	uint64_t closes[CLOSE_REASON_COUNT];
+	uint64_t connections;
+};
+
+#define SCOREBOARD_ALL (~0u)
+void scoreboard_sum(const struct scoreboard *, unsigned worker,
+    struct totals *);
+
+const char *metric_name(enum metric);
+const char *close_reason_name(enum close_reason);
+
+static inline void
+slot_add(struct slot *s, enum metric m, uint64_t n)
+{
+	uint64_t v;
+
+	v = atomic_load_explicit(&s->metrics[m], memory_order_relaxed);
+	atomic_store_explicit(&s->metrics[m], v + n, memory_order_relaxed);
+}
+
+#endif

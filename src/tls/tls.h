@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * TLS of a listener: what the configuration says, as SSL_CTXs. Made by the
+ * master (files are read here, with root's rights), used by the workers. One
+ * SSL_CTX per certificate { } section; the ClientHello callback chooses by
+ * server name before OpenSSL looks at sessions (openssl-facts 8), so that a
+ * session resumes only under the policy that made it.
+ */
+#ifndef TLS_TLS_H
+#define TLS_TLS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <openssl/ssl.h>
+
+#include "base/err.h"
+#include "conf/conf.h"
+
+struct tlscache;
+struct tlscache_keys;
+
+/* What all listeners share. The master owns it. */
+struct tls_shared {
+	struct tlscache *sessions;
+	struct tlscache_keys *keys;
+	int64_t session_timeout; /* seconds */
+};
+
+struct tls_front; /* the TLS side of one listener */
+
+/*
+ * Build the SSL_CTXs of a listener. Reads certificates, keys, CAs and CRLs.
+ * NULL with the error text (file:line of the directive, the file and what is
+ * wrong with it, OpenSSL's reason) on failure.
+ */
+struct tls_front *tls_front_new(const struct conf_listen *,
+    const struct tls_shared *, struct err *);
+void tls_front_free(struct tls_front *);
+
+/*
+ * In a worker: whose sessions these are, noted in every session made here
+ * (see tls_session_worker()).
+ */
+void tls_front_set_worker(struct tls_front *, unsigned worker);
+
+/*
+ * A server-side SSL for a new connection, without BIOs. The caller frees it
+ * with SSL_free(). NULL when memory ran out.
+ */
+SSL *tls_front_accept(struct tls_front *);
+
+/*
+ * Read the `tickets { keys }` files into the ring, or go back to keys of our
+ * own when there are none. 0, or -1 with the error text.
+ */
+int tls_keys_load(struct tlscache_keys *, const struct conf *, struct err *);
+
+/* How the handshake of ssl came about; for the log and trace. */
+enum tls_resumed {
+	TLS_RESUMED_FULL,     /* "full": not at all */
+	TLS_RESUMED_ID,	      /* "id": TLS 1.2 session id */
+	TLS_RESUMED_TICKET,   /* "ticket": stateless ticket, TLS 1.2 or 1.3 */
+	TLS_RESUMED_STATEFUL, /* "stateful": TLS 1.3 ticket naming a session */
+};
+enum tls_resumed tls_resumed(const SSL *);
+const char *tls_resumed_name(enum tls_resumed);
+
+/*
+ * The worker that made the session in use: -1 when the note in the session is
+ * missing. After a full handshake this is the worker itself.
+ */
+int tls_session_worker(const SSL *);
+
+/* The SNI the client sent, NULL for none. Valid while ssl is. */
+const char *tls_server_name(const SSL *);
+
+/* Title of the certificate { } section in force. */
+const char *tls_certificate_title(const SSL *);
+
+/*
+ * Verdict on the client's certificate: "none" (not asked for or not given),
+ * "ok".
+ */
+const char *tls_client_verdict(const SSL *);
+
+/* Negotiated group such as "x25519", "-" when there was none. */
+const char *tls_group(SSL *);
+
+/*
+ * The oldest error of this thread's OpenSSL queue as a short text without
+ * spaces ("no_shared_cipher"), "-" for none; empties the queue.
+ */
+void tls_error_text(char *buf, size_t size);
+
+#endif

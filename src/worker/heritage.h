@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * All that crosses the fork from the master to a worker. What is not in here
+ * a worker does not have.
+ */
+#ifndef WORKER_HERITAGE_H
+#define WORKER_HERITAGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <sys/types.h>
+
+#include "conf/conf.h"
+#include "conn/conn.h"
+#include "stats/scoreboard.h"
+
+/*
+ * The sockets of one address. With SO_REUSEPORT there is one per worker (or
+ * more, when there once were more workers): socket k belongs to worker
+ * k % workers. Otherwise there is one, which all workers share.
+ */
+struct heritage_socket_set {
+	const struct listener *listener;
+	const int *fds;
+	size_t nfds;
+	bool shared;
+};
+
+/* Whom a worker becomes. Looked up by the master. */
+struct heritage_ids {
+	bool drop; /* the master is root: change to these */
+	uid_t uid;
+	gid_t gid;
+	const char *user; /* for initgroups(3) */
+};
+
+struct heritage {
+	const struct conf *conf;
+	struct heritage_socket_set *sets;
+	size_t nsets;
+	struct listener *listeners;
+	size_t nlisteners;
+	struct heritage_ids ids;
+	struct slot *slot;
+	unsigned worker;     /* this worker's number, from 0 */
+	unsigned generation; /* counts configurations, from 1 */
+	int control_fd;	     /* this worker's end of a SOCK_SEQPACKET pair */
+};
+
+/* What goes over the control socket; `arg` as the type says. */
+enum control_type {
+	CONTROL_READY,	 /* worker → master: serving (arg unused) */
+	CONTROL_DRAIN,	 /* master → worker: accept no more, finish, exit */
+	CONTROL_COVER,	 /* … serve the queue of worker number arg, too */
+	CONTROL_UNCOVER, /* … no longer */
+	CONTROL_LOG,	 /* … a new log file comes with it */
+};
+
+struct control_msg {
+	int type;
+	unsigned arg;
+};
+
+/*
+ * The worker's whole life; called in the child with signals blocked, never
+ * returns. The end of the control socket means that the master is dead:
+ * drain and exit. Exit status 0 after a drain or stop; WORKER_EXIT_SETUP when
+ * it could not start (privileges, memory): the message is in the log.
+ */
+#define WORKER_EXIT_SETUP 3
+_Noreturn void worker_main(const struct heritage *);
+
+#endif
