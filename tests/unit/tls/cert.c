@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: ISC */
+/* Chains and keys: what is accepted, and what is said of what is not. */
+#include "config.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include <sys/stat.h>
+
+#include "base/log.h"
+#include "site.h"
+#include "talk.h"
+#include "test_tls.h"
+
+static const char damaged_cert[] =
+    "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+static const char damaged_key[] =
+    "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n";
+
+/* Files of the tables below; made once for each test. */
+static void
+setup(void)
+{
+	static const char *const both[] = { "server_a.crt", "inter.crt",
+		"server_a.key", NULL };
+	static const char *const key_first[] = { "server_a.key",
+		"server_a.crt", NULL };
+	static const char *const second[] = { "server_a.crt", "bad.crt",
+		NULL };
+
+	shared_setup();
+	pki_join("both.pem", both);
+	pki_join("key_first.pem", key_first);
+	pki_write("empty.pem", "", 0);
+	pki_write("text.pem", "hello\n", 6);
+	pki_write("bad.crt", damaged_cert, strlen(damaged_cert));
+	pki_write("bad.key", damaged_key, strlen(damaged_key));
+	pki_write("cut.key", damaged_key, 30);
+	pki_join("second.pem", second);
+	pki_write_encrypted("encrypted8.key", PKI_SERVER_A, 0);
+	pki_write_encrypted("encrypted.key", PKI_SERVER_A, 1);
+	mkfifo(pki_path("fifo"), 0600);
+	mkdir(pki_path("dir"), 0700);
+}
+
+static const struct {
+	const char *chain, *key; /* NULL: not given */
+	const char *text;
+} bad[] = {
+	{ "none.crt", "server_a.key", "t.conf:11: chain \"@none.crt\": "
+	    "No such file or directory" },
+	{ NULL, "server_a.key", "t.conf:10: certificate \"default\" has no "
+	    "chain" },
+	{ "dir", "server_a.key", "t.conf:11: chain \"@dir\": not a regular "
+	    "file" },
+	{ "fifo", "server_a.key", "t.conf:11: chain \"@fifo\": not a regular "
+	    "file" },
+	{ "empty.pem", "server_a.key", "t.conf:11: chain \"@empty.pem\": "
+	    "there is no certificate in the file" },
+	{ "text.pem", "server_a.key", "t.conf:11: chain \"@text.pem\": "
+	    "there is no certificate in the file" },
+	{ "server_a.key", "server_a.key", "t.conf:11: chain "
+	    "\"@server_a.key\": there is no certificate in the file" },
+	{ "bad.crt", "server_a.key", "t.conf:11: chain \"@bad.crt\": "
+	    "certificate 1 is damaged: *" },
+	{ "second.pem", "server_a.key", "t.conf:11: chain \"@second.pem\": "
+	    "certificate 2 is damaged: *" },
+	{ "server_a.crt", "none.key", "t.conf:12: key \"@none.key\": "
+	    "No such file or directory" },
+	{ "server_a.crt", "dir", "t.conf:12: key \"@dir\": not a regular "
+	    "file" },
+	{ "server_a.crt", "empty.pem", "t.conf:12: key \"@empty.pem\": there "
+	    "is no private key in the file" },
+	{ "server_a.crt", "server_a.crt", "t.conf:12: key \"@server_a.crt\": "
+	    "there is no private key in the file" },
+	{ "server_a.crt", NULL, "t.conf:11: chain \"@server_a.crt\": there is "
+	    "no private key in the file, and no key is given" },
+	{ "server_a.crt", "bad.key", "t.conf:12: key \"@bad.key\": the "
+	    "private key is damaged: *" },
+	{ "server_a.crt", "cut.key", "t.conf:12: key \"@cut.key\": the "
+	    "private key is damaged: *" },
+	{ "server_a.crt", "server_b.key", "t.conf:12: key \"@server_b.key\": "
+	    "the private key is not that of the certificate in "
+	    "\"@server_a.crt\"" },
+	{ "server_a.crt", "rsa.key", "t.conf:12: key \"@rsa.key\": the "
+	    "private key is not that of the certificate in "
+	    "\"@server_a.crt\"" },
+	{ "server_a.crt", "encrypted.key", "t.conf:12: key "
+	    "\"@encrypted.key\": the private key is encrypted, and tlsherd "
+	    "does not ask for passphrases; see openssl-pkey(1)" },
+	{ "server_a.crt", "encrypted8.key", "t.conf:12: key "
+	    "\"@encrypted8.key\": the private key is encrypted, and tlsherd "
+	    "does not ask for passphrases; see openssl-pkey(1)" },
+};
+
+START_TEST(test_bad)
+{
+	struct site site;
+
+	site_init(&site);
+	site.certs[0].chain.value = bad[_i].chain == NULL ? NULL :
+	    pki_path(bad[_i].chain);
+	site.certs[0].key.value = bad[_i].key == NULL ? NULL :
+	    pki_path(bad[_i].key);
+	site_refused(&site, bad[_i].text);
+}
+END_TEST
+
+/* The second section's mistake is told with its own place. */
+START_TEST(test_bad_second)
+{
+	static char title[] = "second", name[] = "b.test";
+	struct site site;
+
+	site_init(&site);
+	site_add(&site, title, name)->key.value = pki_path("server_b.key");
+	site_refused(&site, "t.conf:22: key \"@server_b.key\": the private "
+	    "key is not that of the certificate in \"@server_a.crt\"");
+}
+END_TEST
+
+static const struct {
+	const char *chain, *key;
+	int sent; /* certificates that the client gets */
+} good[] = {
+	{ "server_a.crt", "server_a.key", 1 },
+	{ "server_a.crt", "both.pem", 1 },
+	{ "both.pem", NULL, 2 },
+	{ "both.pem", "server_a.key", 2 },
+	{ "key_first.pem", NULL, 1 },
+	{ "server_a.crt", "parameters.key", 1 },
+	{ "rsa.crt", "rsa.key", 1 },
+};
+
+/* What openssl ecparam -genkey writes: the curve comes first. */
+static void
+write_parameters(void)
+{
+	static const char *const parts[] = { "curve.pem", "server_a.key",
+		NULL };
+	static const char curve[] = "-----BEGIN EC PARAMETERS-----\n"
+	    "BggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n";
+
+	pki_write("curve.pem", curve, strlen(curve));
+	pki_join("parameters.key", parts);
+}
+
+START_TEST(test_good)
+{
+	struct talk_how how = { .version = TLS1_3_VERSION };
+	struct tls_front *front;
+	struct site site;
+	struct talk *t;
+
+	write_parameters();
+	site_init(&site);
+	site.certs[0].chain.value = pki_path(good[_i].chain);
+	site.certs[0].key.value = good[_i].key == NULL ? NULL :
+	    pki_path(good[_i].key);
+	front = site_front(&site);
+	t = talk_new(front, &how);
+	ck_assert(t->ok);
+	ck_assert_int_eq(sk_X509_num(SSL_get_peer_cert_chain(t->client)),
+	    good[_i].sent);
+	talk_free(t);
+	tls_front_free(front);
+}
+END_TEST
+
+/* Client CAs in the store must not find their way into what we send. */
+START_TEST(test_chain_is_the_file)
+{
+	struct talk_how how = { .cert = pki(PKI_CLIENT1) };
+	struct tls_front *front;
+	struct site site;
+	struct talk *t;
+
+	site_init(&site);
+	site_ask(&site.certs[0], CONF_CLIENT_CERT_OPTIONAL, "ca1.crt", NULL);
+	front = site_front(&site);
+	t = talk_new(front, &how);
+	ck_assert(t->ok);
+	ck_assert_int_eq(sk_X509_num(SSL_get_peer_cert_chain(t->client)), 1);
+	talk_free(t);
+	tls_front_free(front);
+}
+END_TEST
+
+static const struct {
+	const char *chain, *key, *text;
+} dates[] = {
+	{ "expired.crt", "expired.key", "t.conf:11: chain \"@expired.crt\": "
+	    "the certificate has expired" },
+	{ "future.crt", "future.key", "t.conf:11: chain \"@future.crt\": "
+	    "the certificate is not valid yet" },
+	{ "server_a.crt", "server_a.key", NULL },
+};
+
+START_TEST(test_dates)
+{
+	struct site site;
+	struct err err;
+	char line[1024];
+	FILE *fp;
+
+	remove(pki_path("log"));
+	ck_assert_int_eq(log_open(pki_path("log"), "daemon", &err), 0);
+	site_init(&site);
+	site.certs[0].chain.value = pki_path(dates[_i].chain);
+	site.certs[0].key.value = pki_path(dates[_i].key);
+	tls_front_free(site_front(&site));
+	fp = fopen(pki_path("log"), "r");
+	ck_assert_ptr_nonnull(fp);
+	if (dates[_i].text == NULL) {
+		ck_assert_ptr_null(fgets(line, sizeof(line), fp));
+	} else {
+		ck_assert_ptr_nonnull(fgets(line, sizeof(line), fp));
+		ck_assert_ptr_nonnull(strstr(line,
+		    site_expand(dates[_i].text)));
+	}
+	fclose(fp);
+	ck_assert_int_eq(log_open("stderr", "daemon", &err), 0);
+}
+END_TEST
+
+Suite *
+cert_suite(void)
+{
+	Suite *s;
+	TCase *tc;
+
+	s = suite_create("cert");
+	tc = tcase_create("cert");
+	tcase_add_checked_fixture(tc, setup, shared_teardown);
+	tcase_add_loop_test(tc, test_bad, 0, COUNT(bad));
+	tcase_add_test(tc, test_bad_second);
+	tcase_add_loop_test(tc, test_good, 0, COUNT(good));
+	tcase_add_test(tc, test_chain_is_the_file);
+	tcase_add_loop_test(tc, test_dates, 0, COUNT(dates));
+	suite_add_tcase(s, tc);
+	return s;
+}

@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: ISC */
+/* Who made a session, and how long it and its offspring live. */
+#include "config.h"
+
+#include <string.h>
+
+#include "site.h"
+#include "talk.h"
+#include "test_tls.h"
+#include "tls/tls_int.h"
+
+static struct site site;
+
+static struct tls_front *
+worker_front(unsigned worker)
+{
+	struct tls_front *front;
+
+	front = site_front(&site);
+	tls_front_set_worker(front, worker);
+	return front;
+}
+
+/* A handshake; returns the worker it tells, and the new session if any. */
+static int
+worker_of(struct tls_front *front, const struct talk_how *how,
+    SSL_SESSION **next)
+{
+	struct talk *t;
+	int worker;
+
+	t = talk_new(front, how);
+	ck_assert(t->ok);
+	ck_assert_int_eq(tls_resumed(t->server) == TLS_RESUMED_FULL,
+	    how->session == NULL);
+	worker = tls_session_worker(t->server);
+	if (next != NULL) {
+		*next = t->session;
+		t->session = NULL;
+	}
+	talk_free(t);
+	return worker;
+}
+
+START_TEST(test_worker)
+{
+	struct talk_how how = { .version = site_kinds[_i].version };
+	struct tls_front *a, *b;
+	SSL_SESSION *first, *next;
+
+	site_init(&site);
+	site.listen.resumption = site_kinds[_i].resumption;
+	a = worker_front(3);
+	b = worker_front(65535);
+	ck_assert_int_eq(worker_of(a, &how, &first), 3);
+	ck_assert_ptr_nonnull(first);
+
+	/* Resumed at home, and at the other worker, again and again. */
+	how.session = first;
+	ck_assert_int_eq(worker_of(a, &how, NULL), 3);
+	ck_assert_int_eq(worker_of(b, &how, NULL), 3);
+	ck_assert_int_eq(worker_of(b, &how, &next), 3);
+
+	/* In TLS 1.3 that made a session of the other worker's. */
+	if (site_kinds[_i].version == TLS1_3_VERSION) {
+		ck_assert_ptr_nonnull(next);
+		how.session = next;
+		ck_assert_int_eq(worker_of(a, &how, NULL), 65535);
+		ck_assert_int_eq(worker_of(b, &how, NULL), 65535);
+	}
+	SSL_SESSION_free(first);
+	SSL_SESSION_free(next);
+	tls_front_free(a);
+	tls_front_free(b);
+}
+END_TEST
+
+/* A refused session leaves no trace of its maker. */
+START_TEST(test_worker_not_resumed)
+{
+	static char title[] = "b", name[] = "b.test";
+	struct talk_how how = { .version = site_kinds[_i].version };
+	struct conf_certificate *c;
+	struct tls_front *a, *b;
+	struct talk *t;
+
+	site_init(&site);
+	site.listen.resumption = site_kinds[_i].resumption;
+	c = site_add(&site, title, name);
+	c->chain.value = pki_path("server_b.crt");
+	c->key.value = pki_path("server_b.key");
+	a = worker_front(1);
+	b = worker_front(2);
+	how.session = talk_session(a, &how);
+	how.sni = name;
+	t = talk_new(b, &how);
+	ck_assert(t->ok);
+	ck_assert_int_eq(tls_resumed(t->server), TLS_RESUMED_FULL);
+	ck_assert_int_eq(tls_session_worker(t->server), 2);
+	talk_free(t);
+	SSL_SESSION_free(how.session);
+	tls_front_free(a);
+	tls_front_free(b);
+}
+END_TEST
+
+/* What a session is left with when it is renewed at a front with `later`. */
+static long
+renewed_timeout(int64_t first, int64_t later)
+{
+	struct talk_how how = { .version = TLS1_3_VERSION };
+	struct tls_front *front;
+	struct talk *t;
+	long left;
+
+	shared.session_timeout = first;
+	front = site_front(&site);
+	how.session = talk_session(front, &how);
+	tls_front_free(front);
+	shared.session_timeout = later;
+	front = site_front(&site);
+	t = talk_new(front, &how);
+	ck_assert(t->ok);
+	ck_assert_int_ne(tls_resumed(t->server), TLS_RESUMED_FULL);
+	left = SSL_SESSION_get_timeout(SSL_get_session(t->server));
+	/* The client is told the same. */
+	ck_assert_int_eq((long)SSL_SESSION_get_ticket_lifetime_hint(
+	    t->session), left);
+	SSL_SESSION_free(how.session);
+	talk_free(t);
+	tls_front_free(front);
+	return left;
+}
+
+START_TEST(test_life)
+{
+	long left;
+
+	site_init(&site);
+	site.listen.resumption = _i;
+	/* Counted from the full handshake, so a second may have passed. */
+	left = renewed_timeout(1000, 5000);
+	ck_assert_int_le(left, 1000);
+	ck_assert_int_ge(left, 900);
+	ck_assert_int_eq(renewed_timeout(5000, 1000), 1000);
+	/* RFC 8446 4.6.1: no ticket for more than a week. */
+	ck_assert_int_eq(renewed_timeout(3000000, 2000000), 604800);
+}
+END_TEST
+
+/* Nor longer than the client's certificate, at the first or any renewal. */
+START_TEST(test_life_of_certificate)
+{
+	struct talk_how how = { .version = site_kinds[_i].version,
+		.cert = pki(PKI_CLIENT_SHORT) };
+	struct tls_front *front;
+	struct talk *t;
+	long left;
+	int i;
+
+	site_init(&site);
+	site.listen.resumption = site_kinds[_i].resumption;
+	site_ask(&site.certs[0], CONF_CLIENT_CERT_REQUIRED, "ca1.crt", NULL);
+	front = site_front(&site);
+	for (i = 0; i < 3; i++) {
+		t = talk_new(front, &how);
+		ck_assert(t->ok);
+		ck_assert_int_eq(tls_resumed(t->server), i == 0 ?
+		    TLS_RESUMED_FULL : site_kinds[_i].resumed);
+		left = SSL_SESSION_get_timeout(SSL_get_session(t->server));
+		ck_assert_int_le(left, 600);
+		ck_assert_int_ge(left, 500);
+		if (t->session != NULL) {
+			SSL_SESSION_free(how.session);
+			how.session = t->session;
+			t->session = NULL;
+		}
+		talk_free(t);
+	}
+	SSL_SESSION_free(how.session);
+	tls_front_free(front);
+}
+END_TEST
+
+/* Notes that we have not written. */
+static const struct {
+	const char *bytes;
+	size_t len;
+} strange[] = {
+	{ NULL, 0 },
+	{ "\1", 1 },
+	{ "\1\0\5\0\0\0\0\0", 8 },
+	{ "\1\0\5\377\377\377\377\377\377\0", 10 },
+	{ "\2\0\5\377\377\377\377\377\377", 9 },
+};
+
+static int
+strange_cb(SSL *ssl, void *arg)
+{
+	int i = *(int *)arg;
+
+	return SSL_SESSION_set1_ticket_appdata(SSL_get_session(ssl),
+	    strange[i].bytes, strange[i].len);
+}
+
+START_TEST(test_strange_note)
+{
+	struct talk_how how = { .version = TLS1_3_VERSION };
+	struct tls_front *front;
+	struct talk *t;
+	int kind;
+
+	for (kind = 2; kind < SITE_KINDS; kind++) {
+		site_init(&site);
+		site.listen.resumption = site_kinds[kind].resumption;
+		front = site_front(&site);
+		SSL_CTX_set_session_ticket_cb(front->policies[0].ctx,
+		    strange_cb, NULL, &_i);
+		how.session = NULL;
+		how.session = talk_session(front, &how);
+		tls_front_free(front);
+
+		front = site_front(&site);
+		t = talk_new(front, &how);
+		ck_assert(t->ok);
+		ck_assert_int_eq(tls_resumed(t->server),
+		    site_kinds[kind].resumed);
+		ck_assert_int_eq(tls_session_worker(t->server), -1);
+		/* Its age is not known: it is not renewed. */
+		ck_assert_int_eq(SSL_SESSION_get_timeout(
+		    SSL_get_session(t->server)), 0);
+		SSL_SESSION_free(how.session);
+		talk_free(t);
+		tls_front_free(front);
+	}
+}
+END_TEST
+
+/* Names do not take up room in the cache. */
+START_TEST(test_no_name_in_session)
+{
+	struct talk_how how = { .version = site_kinds[_i].version,
+		.sni = "some.name.test" };
+	struct tls_front *front;
+	struct talk *t;
+
+	site_init(&site);
+	site.listen.resumption = site_kinds[_i].resumption;
+	front = site_front(&site);
+	t = talk_new(front, &how);
+	ck_assert(t->ok);
+	ck_assert_ptr_null(SSL_SESSION_get0_hostname(
+	    SSL_get_session(t->server)));
+	how.session = t->session;
+	ck_assert_int_eq(talk_resumed(front, &how), site_kinds[_i].resumed);
+	talk_free(t);
+	tls_front_free(front);
+}
+END_TEST
+
+Suite *
+note_suite(void)
+{
+	Suite *s;
+	TCase *tc;
+
+	s = suite_create("note");
+	tc = tcase_create("note");
+	tcase_add_checked_fixture(tc, shared_setup, shared_teardown);
+	tcase_add_loop_test(tc, test_worker, 0, SITE_KINDS);
+	tcase_add_loop_test(tc, test_worker_not_resumed, 0, SITE_KINDS);
+	tcase_add_loop_test(tc, test_life, CONF_RESUME_STATEFUL,
+	    CONF_RESUME_TICKETS + 1);
+	tcase_add_loop_test(tc, test_life_of_certificate, 0, SITE_KINDS);
+	tcase_add_loop_test(tc, test_strange_note, 0, COUNT(strange));
+	tcase_add_loop_test(tc, test_no_name_in_session, 0, SITE_KINDS);
+	suite_add_tcase(s, tc);
+	return s;
+}

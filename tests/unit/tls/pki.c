@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: ISC */
+#include "config.h"
+
+#include <dirent.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <check.h>
+#include <openssl/ec.h>
+#include <openssl/pem.h>
+#include <openssl/rsa.h>
+#include <openssl/x509v3.h>
+
+#include "pki.h"
+
+#define YEAR (365L * 24 * 3600)
+
+static const struct {
+	const char *name;
+	enum pki_id issuer; /* itself: self-signed */
+	int ca;
+	long begins, ends; /* seconds from now */
+} table[] = {
+	[PKI_CA1] = { "ca1", PKI_CA1, 1, -YEAR, YEAR },
+	[PKI_CA2] = { "ca2", PKI_CA2, 1, -YEAR, YEAR },
+	[PKI_INTER] = { "inter", PKI_CA1, 1, -YEAR, YEAR },
+	[PKI_SERVER_A] = { "server_a", PKI_CA1, 0, -YEAR, YEAR },
+	[PKI_SERVER_B] = { "server_b", PKI_CA1, 0, -YEAR, YEAR },
+	[PKI_SERVER_RSA] = { "rsa", PKI_CA1, 0, -YEAR, YEAR },
+	[PKI_SERVER_EXPIRED] = { "expired", PKI_CA1, 0, -YEAR, -60 },
+	[PKI_SERVER_FUTURE] = { "future", PKI_CA1, 0, 3600, YEAR },
+	[PKI_CLIENT1] = { "client1", PKI_CA1, 0, -YEAR, YEAR },
+	[PKI_CLIENT2] = { "client2", PKI_CA2, 0, -YEAR, YEAR },
+	[PKI_CLIENT_INTER] = { "client_inter", PKI_INTER, 0, -YEAR, YEAR },
+	[PKI_CLIENT_SHORT] = { "client_short", PKI_CA1, 0, -YEAR, 600 },
+	[PKI_CLIENT_EXPIRED] = { "client_expired", PKI_CA1, 0, -YEAR, -60 },
+	[PKI_CLIENT_SELF] = { "client_self", PKI_CLIENT_SELF, 0, -YEAR, YEAR },
+};
+
+static struct pki certs[PKI_COUNT];
+static char folder[] = "/tmp/test_tls.XXXXXX";
+static char *paths[256];
+static size_t npaths;
+
+static FILE *
+create(const char *file)
+{
+	FILE *fp;
+
+	fp = fopen(pki_path(file), "w");
+	ck_assert_ptr_nonnull(fp);
+	return fp;
+}
+
+static void
+add_extension(X509 *x, int nid, const char *value)
+{
+	X509_EXTENSION *ext;
+
+	ext = X509V3_EXT_conf_nid(NULL, NULL, nid, value);
+	ck_assert_ptr_nonnull(ext);
+	ck_assert(X509_add_ext(x, ext, -1));
+	X509_EXTENSION_free(ext);
+}
+
+static void
+make(enum pki_id id)
+{
+	struct pki *c = &certs[id], *issuer = &certs[table[id].issuer];
+	const unsigned char *cn = (const unsigned char *)table[id].name;
+	X509_NAME *name;
+
+	c->key = id == PKI_SERVER_RSA ? EVP_RSA_gen(2048) :
+	    EVP_EC_gen("P-256");
+	c->x = X509_new();
+	ck_assert(c->key != NULL && c->x != NULL);
+	name = X509_get_subject_name(c->x);
+	ck_assert(X509_set_version(c->x, X509_VERSION_3) &&
+	    ASN1_INTEGER_set(X509_get_serialNumber(c->x), 100 + (long)id) &&
+	    X509_gmtime_adj(X509_getm_notBefore(c->x), table[id].begins) &&
+	    X509_gmtime_adj(X509_getm_notAfter(c->x), table[id].ends) &&
+	    X509_NAME_add_entry_by_NID(name, NID_commonName, MBSTRING_ASC, cn,
+		-1, -1, 0) &&
+	    X509_set_issuer_name(c->x, X509_get_subject_name(issuer->x)) &&
+	    X509_set_pubkey(c->x, c->key));
+	add_extension(c->x, NID_basic_constraints,
+	    table[id].ca ? "critical,CA:TRUE" : "CA:FALSE");
+	ck_assert_int_gt(X509_sign(c->x, issuer->key, EVP_sha256()), 0);
+}
+
+static void
+write_pem(enum pki_id id)
+{
+	char file[64];
+	FILE *fp;
+
+	snprintf(file, sizeof(file), "%s.crt", table[id].name);
+	fp = create(file);
+	ck_assert(PEM_write_X509(fp, certs[id].x));
+	fclose(fp);
+	snprintf(file, sizeof(file), "%s.key", table[id].name);
+	fp = create(file);
+	ck_assert(PEM_write_PrivateKey(fp, certs[id].key, NULL, NULL, 0, NULL,
+	    NULL));
+	fclose(fp);
+}
+
+void
+pki_setup(void)
+{
+	int id;
+
+	if (mkdtemp(folder) == NULL) {
+		perror(folder);
+		exit(EXIT_FAILURE);
+	}
+	for (id = 0; id < PKI_COUNT; id++) {
+		make((enum pki_id)id);
+		write_pem((enum pki_id)id);
+	}
+}
+
+void
+pki_cleanup(void)
+{
+	struct dirent *e;
+	DIR *d;
+	size_t i;
+
+	if ((d = opendir(folder)) != NULL) {
+		while ((e = readdir(d)) != NULL)
+			unlinkat(dirfd(d), e->d_name, 0);
+		closedir(d);
+	}
+	rmdir(folder);
+	for (i = 0; i < PKI_COUNT; i++) {
+		X509_free(certs[i].x);
+		EVP_PKEY_free(certs[i].key);
+	}
+	for (i = 0; i < npaths; i++)
+		free(paths[i]);
+}
+
+const struct pki *
+pki(enum pki_id id)
+{
+	return &certs[id];
+}
+
+char *
+pki_path(const char *file)
+{
+	char path[PATH_MAX];
+	size_t i;
+
+	snprintf(path, sizeof(path), "%s/%s", folder, file);
+	for (i = 0; i < npaths; i++)
+		if (strcmp(paths[i], path) == 0)
+			return paths[i];
+	ck_assert_uint_lt(npaths, sizeof(paths) / sizeof(paths[0]));
+	paths[npaths] = strdup(path);
+	ck_assert_ptr_nonnull(paths[npaths]);
+	return paths[npaths++];
+}
+
+char *
+pki_write(const char *file, const void *bytes, size_t len)
+{
+	FILE *fp;
+
+	fp = create(file);
+	ck_assert_uint_eq(fwrite(bytes, 1, len, fp), len);
+	ck_assert_int_eq(fclose(fp), 0);
+	return pki_path(file);
+}
+
+char *
+pki_join(const char *file, const char *const *parts)
+{
+	FILE *in, *out;
+	int c;
+
+	out = create(file);
+	for (; *parts != NULL; parts++) {
+		in = fopen(pki_path(*parts), "r");
+		ck_assert_ptr_nonnull(in);
+		while ((c = getc(in)) != EOF)
+			putc(c, out);
+		fclose(in);
+	}
+	ck_assert_int_eq(fclose(out), 0);
+	return pki_path(file);
+}
+
+char *
+pki_write_crl(const char *file, enum pki_id ca, int revoked, long ends)
+{
+	X509_REVOKED *r;
+	X509_CRL *crl;
+	ASN1_TIME *t;
+	FILE *fp;
+
+	crl = X509_CRL_new();
+	t = X509_gmtime_adj(NULL, -YEAR);
+	ck_assert(crl != NULL && t != NULL);
+	ck_assert(X509_CRL_set_version(crl, X509_CRL_VERSION_2) &&
+	    X509_CRL_set_issuer_name(crl,
+		X509_get_subject_name(certs[ca].x)) &&
+	    X509_CRL_set1_lastUpdate(crl, t));
+	if (revoked != -1) {
+		r = X509_REVOKED_new();
+		ck_assert_ptr_nonnull(r);
+		ck_assert(X509_REVOKED_set_serialNumber(r,
+			      X509_get_serialNumber(certs[revoked].x)) &&
+		    X509_REVOKED_set_revocationDate(r, t) &&
+		    X509_CRL_add0_revoked(crl, r));
+	}
+	ck_assert_ptr_nonnull(X509_gmtime_adj(t, ends));
+	ck_assert(X509_CRL_set1_nextUpdate(crl, t));
+	ck_assert_int_gt(X509_CRL_sign(crl, certs[ca].key, EVP_sha256()), 0);
+	fp = create(file);
+	ck_assert(PEM_write_X509_CRL(fp, crl));
+	fclose(fp);
+	ASN1_TIME_free(t);
+	X509_CRL_free(crl);
+	return pki_path(file);
+}
+
+char *
+pki_write_encrypted(const char *file, enum pki_id id, int traditional)
+{
+	unsigned char secret[] = "secret";
+	BIO *bio;
+
+	bio = BIO_new_file(pki_path(file), "w");
+	ck_assert_ptr_nonnull(bio);
+	if (traditional)
+		ck_assert(PEM_write_bio_PrivateKey_traditional(bio,
+		    certs[id].key, EVP_aes_128_cbc(), secret, 6, NULL, NULL));
+	else
+		ck_assert(PEM_write_bio_PKCS8PrivateKey(bio, certs[id].key,
+		    EVP_aes_128_cbc(), (char *)secret, 6, NULL, NULL));
+	BIO_free(bio);
+	return pki_path(file);
+}

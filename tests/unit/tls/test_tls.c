@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: ISC */
+/* Runs the suites of src/tls. */
+#include "config.h"
+
+#include <stdlib.h>
+
+#include "pki.h"
+#include "test_tls.h"
+
+int
+main(void)
+{
+	SRunner *runner;
+	int failed;
+
+	pki_setup();
+	runner = srunner_create(alpn_suite());
+	srunner_add_suite(runner, cert_suite());
+	srunner_add_suite(runner, client_cert_suite());
+	srunner_add_suite(runner, hello_suite());
+	srunner_add_suite(runner, info_suite());
+	srunner_add_suite(runner, keys_file_suite());
+	srunner_add_suite(runner, note_suite());
+	srunner_add_suite(runner, policy_suite());
+	srunner_add_suite(runner, protocol_suite());
+	srunner_run_all(runner, CK_ENV);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	pki_cleanup();
+	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
