@@ -5,12 +5,17 @@
  */
 #include "config.h"
 
+#include <string.h>
+
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 
 #include "tls/tls_int.h"
+
+/* In the first line of a key, whatever its format. */
+#define KEY_MARK "PRIVATE KEY-----"
 
 static int chain_load(SSL_CTX *, const struct tls_file *,
     const struct conf_str *, struct err *);
@@ -22,7 +27,7 @@ static int key_use(SSL_CTX *, EVP_PKEY *, const char *,
     const struct conf_str *, const struct conf_str *, struct err *);
 static void check_dates(const X509 *, const struct conf_str *);
 static int refuse_password_cb(char *, int, int, void *);
-static bool end_of_pem(void);
+static bool end_of_certificates(void);
 
 int
 tls_cert_load(struct tls_policy *p, const struct conf_certificate *conf,
@@ -69,7 +74,7 @@ chain_load(SSL_CTX *ctx, const struct tls_file *f,
 	BIO_free(bio);
 	if (r == -1)
 		return -1;
-	if (!end_of_pem())
+	if (!end_of_certificates())
 		return tls_file_error(err, "chain", path,
 		    "certificate %d is damaged: %s", n + 1, tls_reason());
 	if (n == 0)
@@ -131,7 +136,7 @@ key_load(SSL_CTX *ctx, const struct tls_file *f,
 		return tls_file_error(err, directive, path,
 		    "the private key is encrypted, and tlsherd does not ask "
 		    "for passphrases; see openssl-pkey(1)");
-	if (!end_of_pem())
+	if (memmem(f->data, f->len, KEY_MARK, strlen(KEY_MARK)) != NULL)
 		return tls_file_error(err, directive, path,
 		    "the private key is damaged: %s", tls_reason());
 	return tls_file_error(err, directive, path,
@@ -174,9 +179,9 @@ refuse_password_cb(char *buf, int size, int rwflag, void *encrypted)
 	return -1;
 }
 
-/* Whether PEM_read_… gave up because there was nothing more to read. */
+/* Whether PEM_read_bio_X509() gave up because there was none left. */
 static bool
-end_of_pem(void)
+end_of_certificates(void)
 {
 	unsigned long e;
 

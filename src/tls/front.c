@@ -165,11 +165,17 @@ set_list(SSL_CTX *ctx, int (*set)(SSL_CTX *, const char *), const char *name,
 	    "understands, or nothing in it that it has", name, list->value);
 }
 
-/* SSL_CTX_set1_groups_list() is a macro. */
+/* SSL_CTX_set1_groups_list() is a macro that casts const away. */
 static int
 set_groups(SSL_CTX *ctx, const char *list)
 {
-	return SSL_CTX_set1_groups_list(ctx, list) == 1;
+	char *copy;
+	int ok;
+
+	copy = xstrdup(list);
+	ok = SSL_CTX_set1_groups_list(ctx, copy) == 1;
+	free(copy);
+	return ok;
 }
 
 /*

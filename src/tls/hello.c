@@ -210,7 +210,8 @@ static int
 name_again(const struct tls_peer *peer, const uint8_t *name, size_t len,
     int *alert)
 {
-	if (strlen(peer->name) == len && memcmp(peer->name, name, len) == 0)
+	if (strlen(peer->name) == len &&
+	    (len == 0 || memcmp(peer->name, name, len) == 0))
 		return SSL_CLIENT_HELLO_SUCCESS;
 	ERR_raise(ERR_LIB_SSL, SSL_R_BAD_EXTENSION);
 	*alert = SSL_AD_ILLEGAL_PARAMETER;

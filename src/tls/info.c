@@ -100,6 +100,8 @@ tls_group(SSL *ssl)
 	const char *name;
 	int id;
 
+	if (SSL_get_session(ssl) == NULL)
+		return "-"; /* where OpenSSL would look for it */
 	/* A TLS 1.2 resumption would show the group of the full handshake. */
 	if (SSL_session_reused(ssl) && SSL_version(ssl) < TLS1_3_VERSION)
 		return "-";

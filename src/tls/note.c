@@ -13,8 +13,9 @@
  * whole time-out again, so a client that comes back often enough would never
  * have to show a certificate, or see ours, again (RFC 8446 4.6.1 asks for a
  * limit). Here the time-out counts from the full handshake, as it does in TLS
- * 1.2: the deadline is handed on, and a session's time-out ends there.
- * Sessions with a client certificate end with that certificate, too.
+ * 1.2: the deadline is handed on, a session's time-out ends there, and one
+ * that outlives it by a moment is not renewed. Sessions with a client
+ * certificate end with that certificate, too.
  *
  * When: OpenSSL knows whether it resumes, and still has the session as it was
  * found, in the servername callback, which it calls with and without a name;
@@ -27,6 +28,7 @@
 #include <openssl/err.h>
 #include <openssl/x509.h>
 
+#include "base/clock.h"
 #include "tls/tls_int.h"
 
 #define NOTE_LAYOUT 1
@@ -39,19 +41,25 @@ static int64_t first_deadline(SSL_SESSION *, int64_t);
 
 /*
  * As servername callback: SSL_TLSEXT_ERR_OK makes OpenSSL acknowledge the name
- * (RFC 6066), whatever has become of it in hello.c.
+ * (RFC 6066), whatever has become of it in hello.c. Called again when there
+ * is a second ClientHello.
  */
 int
 tls_note_read_cb(SSL *ssl, int *alert, void *arg)
 {
 	const struct tls_front *front = arg;
 	struct tls_peer *peer;
+	size_t tickets;
 
 	peer = tls_peer(ssl);
-	if (SSL_session_reused(ssl))
+	tickets = SSL_CTX_get_num_tickets(SSL_get_SSL_CTX(ssl));
+	if (SSL_session_reused(ssl)) {
 		note_read(SSL_get_session(ssl), peer);
-	else
+		if (peer->deadline <= clock_wall())
+			tickets = 0;
+	} else
 		peer->session_worker = (int)front->worker;
+	SSL_set_num_tickets(ssl, tickets);
 	return SSL_TLSEXT_ERR_OK;
 }
 
@@ -109,8 +117,8 @@ note_write(const SSL *ssl, SSL_SESSION *sess)
 	deadline = SSL_session_reused(ssl) ? tls_peer(ssl)->deadline :
 	    first_deadline(sess, front->timeout);
 	left = deadline - SSL_SESSION_get_time(sess);
-	if (left < 0)
-		left = 0;
+	if (left < 1)
+		left = 1; /* OpenSSL takes 0 for the lack of a time-out */
 	if (left > front->timeout)
 		left = front->timeout;
 	if (left > WEEK && SSL_version(ssl) >= TLS1_3_VERSION)

@@ -187,39 +187,50 @@ START_TEST(test_chain_is_the_file)
 END_TEST
 
 static const struct {
-	const char *chain, *key, *text;
-} dates[] = {
-	{ "expired.crt", "expired.key", "t.conf:11: chain \"@expired.crt\": "
-	    "the certificate has expired" },
-	{ "future.crt", "future.key", "t.conf:11: chain \"@future.crt\": "
-	    "the certificate is not valid yet" },
-	{ "server_a.crt", "server_a.key", NULL },
+	const char *chain, *key, *crl;
+	const char *text; /* NULL: no warning */
+} warnings[] = {
+	{ "server_a.crt", "server_a.key", "ca1.crl", NULL },
+	{ "expired.crt", "expired.key", NULL, "t.conf:11: chain "
+	    "\"@expired.crt\": the certificate has expired\n" },
+	{ "future.crt", "future.key", NULL, "t.conf:11: chain "
+	    "\"@future.crt\": the certificate is not valid yet\n" },
+	{ "server_a.crt", "server_a.key", "old.crl", "t.conf:14: crl "
+	    "\"@old.crl\": list 1 is out of date: clients of its CA will be "
+	    "refused\n" },
 };
 
-START_TEST(test_dates)
+START_TEST(test_warning)
 {
 	struct site site;
 	struct err err;
 	char line[1024];
 	FILE *fp;
 
+	pki_write_crl("ca1.crl", PKI_CA1, -1, 3600);
+	pki_write_crl("old.crl", PKI_CA1, -1, -3600);
 	remove(pki_path("log"));
 	ck_assert_int_eq(log_open(pki_path("log"), "daemon", &err), 0);
+	log_set_level(LOGLVL_WARNING);
 	site_init(&site);
-	site.certs[0].chain.value = pki_path(dates[_i].chain);
-	site.certs[0].key.value = pki_path(dates[_i].key);
+	site.certs[0].chain.value = pki_path(warnings[_i].chain);
+	site.certs[0].key.value = pki_path(warnings[_i].key);
+	if (warnings[_i].crl != NULL)
+		site_ask(&site.certs[0], CONF_CLIENT_CERT_REQUIRED, "ca1.crt",
+		    warnings[_i].crl);
 	tls_front_free(site_front(&site));
+	log_set_level(LOGLVL_ERROR);
+	ck_assert_int_eq(log_open("stderr", "daemon", &err), 0);
+
 	fp = fopen(pki_path("log"), "r");
 	ck_assert_ptr_nonnull(fp);
-	if (dates[_i].text == NULL) {
-		ck_assert_ptr_null(fgets(line, sizeof(line), fp));
-	} else {
+	if (warnings[_i].text != NULL) {
 		ck_assert_ptr_nonnull(fgets(line, sizeof(line), fp));
 		ck_assert_ptr_nonnull(strstr(line,
-		    site_expand(dates[_i].text)));
+		    site_expand(warnings[_i].text)));
 	}
+	ck_assert_ptr_null(fgets(line, sizeof(line), fp));
 	fclose(fp);
-	ck_assert_int_eq(log_open("stderr", "daemon", &err), 0);
 }
 END_TEST
 
@@ -236,7 +247,7 @@ cert_suite(void)
 	tcase_add_test(tc, test_bad_second);
 	tcase_add_loop_test(tc, test_good, 0, COUNT(good));
 	tcase_add_test(tc, test_chain_is_the_file);
-	tcase_add_loop_test(tc, test_dates, 0, COUNT(dates));
+	tcase_add_loop_test(tc, test_warning, 0, COUNT(warnings));
 	suite_add_tcase(s, tc);
 	return s;
 }

@@ -84,6 +84,7 @@ START_TEST(test_error_text)
 {
 	char buf[64];
 
+	ck_assert(OPENSSL_init_ssl(OPENSSL_INIT_LOAD_SSL_STRINGS, NULL));
 	ERR_clear_error();
 	tls_error_text(buf, sizeof(buf));
 	ck_assert_str_eq(buf, "-");

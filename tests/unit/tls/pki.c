@@ -8,7 +8,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <check.h>
 #include <openssl/ec.h>
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
@@ -17,6 +16,8 @@
 #include "pki.h"
 
 #define YEAR (365L * 24 * 3600)
+/* Check's assertions work inside tests only. */
+#define need(x) ((x) ? (void)0 : failed(#x, __LINE__))
 
 static const struct {
 	const char *name;
@@ -45,13 +46,20 @@ static char folder[] = "/tmp/test_tls.XXXXXX";
 static char *paths[256];
 static size_t npaths;
 
+static _Noreturn void
+failed(const char *what, int line)
+{
+	fprintf(stderr, "pki.c:%d: %s\n", line, what);
+	abort();
+}
+
 static FILE *
 create(const char *file)
 {
 	FILE *fp;
 
 	fp = fopen(pki_path(file), "w");
-	ck_assert_ptr_nonnull(fp);
+	need(fp != NULL);
 	return fp;
 }
 
@@ -61,8 +69,8 @@ add_extension(X509 *x, int nid, const char *value)
 	X509_EXTENSION *ext;
 
 	ext = X509V3_EXT_conf_nid(NULL, NULL, nid, value);
-	ck_assert_ptr_nonnull(ext);
-	ck_assert(X509_add_ext(x, ext, -1));
+	need(ext != NULL);
+	need(X509_add_ext(x, ext, -1));
 	X509_EXTENSION_free(ext);
 }
 
@@ -76,9 +84,9 @@ make(enum pki_id id)
 	c->key = id == PKI_SERVER_RSA ? EVP_RSA_gen(2048) :
 	    EVP_EC_gen("P-256");
 	c->x = X509_new();
-	ck_assert(c->key != NULL && c->x != NULL);
+	need(c->key != NULL && c->x != NULL);
 	name = X509_get_subject_name(c->x);
-	ck_assert(X509_set_version(c->x, X509_VERSION_3) &&
+	need(X509_set_version(c->x, X509_VERSION_3) &&
 	    ASN1_INTEGER_set(X509_get_serialNumber(c->x), 100 + (long)id) &&
 	    X509_gmtime_adj(X509_getm_notBefore(c->x), table[id].begins) &&
 	    X509_gmtime_adj(X509_getm_notAfter(c->x), table[id].ends) &&
@@ -88,7 +96,7 @@ make(enum pki_id id)
 	    X509_set_pubkey(c->x, c->key));
 	add_extension(c->x, NID_basic_constraints,
 	    table[id].ca ? "critical,CA:TRUE" : "CA:FALSE");
-	ck_assert_int_gt(X509_sign(c->x, issuer->key, EVP_sha256()), 0);
+	need(X509_sign(c->x, issuer->key, EVP_sha256()) > 0);
 }
 
 static void
@@ -99,11 +107,11 @@ write_pem(enum pki_id id)
 
 	snprintf(file, sizeof(file), "%s.crt", table[id].name);
 	fp = create(file);
-	ck_assert(PEM_write_X509(fp, certs[id].x));
+	need(PEM_write_X509(fp, certs[id].x));
 	fclose(fp);
 	snprintf(file, sizeof(file), "%s.key", table[id].name);
 	fp = create(file);
-	ck_assert(PEM_write_PrivateKey(fp, certs[id].key, NULL, NULL, 0, NULL,
+	need(PEM_write_PrivateKey(fp, certs[id].key, NULL, NULL, 0, NULL,
 	    NULL));
 	fclose(fp);
 }
@@ -160,9 +168,9 @@ pki_path(const char *file)
 	for (i = 0; i < npaths; i++)
 		if (strcmp(paths[i], path) == 0)
 			return paths[i];
-	ck_assert_uint_lt(npaths, sizeof(paths) / sizeof(paths[0]));
+	need(npaths < sizeof(paths) / sizeof(paths[0]));
 	paths[npaths] = strdup(path);
-	ck_assert_ptr_nonnull(paths[npaths]);
+	need(paths[npaths] != NULL);
 	return paths[npaths++];
 }
 
@@ -172,8 +180,8 @@ pki_write(const char *file, const void *bytes, size_t len)
 	FILE *fp;
 
 	fp = create(file);
-	ck_assert_uint_eq(fwrite(bytes, 1, len, fp), len);
-	ck_assert_int_eq(fclose(fp), 0);
+	need(fwrite(bytes, 1, len, fp) == len);
+	need(fclose(fp) == 0);
 	return pki_path(file);
 }
 
@@ -186,12 +194,12 @@ pki_join(const char *file, const char *const *parts)
 	out = create(file);
 	for (; *parts != NULL; parts++) {
 		in = fopen(pki_path(*parts), "r");
-		ck_assert_ptr_nonnull(in);
+		need(in != NULL);
 		while ((c = getc(in)) != EOF)
 			putc(c, out);
 		fclose(in);
 	}
-	ck_assert_int_eq(fclose(out), 0);
+	need(fclose(out) == 0);
 	return pki_path(file);
 }
 
@@ -205,24 +213,24 @@ pki_write_crl(const char *file, enum pki_id ca, int revoked, long ends)
 
 	crl = X509_CRL_new();
 	t = X509_gmtime_adj(NULL, -YEAR);
-	ck_assert(crl != NULL && t != NULL);
-	ck_assert(X509_CRL_set_version(crl, X509_CRL_VERSION_2) &&
+	need(crl != NULL && t != NULL);
+	need(X509_CRL_set_version(crl, X509_CRL_VERSION_2) &&
 	    X509_CRL_set_issuer_name(crl,
 		X509_get_subject_name(certs[ca].x)) &&
 	    X509_CRL_set1_lastUpdate(crl, t));
 	if (revoked != -1) {
 		r = X509_REVOKED_new();
-		ck_assert_ptr_nonnull(r);
-		ck_assert(X509_REVOKED_set_serialNumber(r,
+		need(r != NULL);
+		need(X509_REVOKED_set_serialNumber(r,
 			      X509_get_serialNumber(certs[revoked].x)) &&
 		    X509_REVOKED_set_revocationDate(r, t) &&
 		    X509_CRL_add0_revoked(crl, r));
 	}
-	ck_assert_ptr_nonnull(X509_gmtime_adj(t, ends));
-	ck_assert(X509_CRL_set1_nextUpdate(crl, t));
-	ck_assert_int_gt(X509_CRL_sign(crl, certs[ca].key, EVP_sha256()), 0);
+	need(X509_gmtime_adj(t, ends) != NULL);
+	need(X509_CRL_set1_nextUpdate(crl, t));
+	need(X509_CRL_sign(crl, certs[ca].key, EVP_sha256()) > 0);
 	fp = create(file);
-	ck_assert(PEM_write_X509_CRL(fp, crl));
+	need(PEM_write_X509_CRL(fp, crl));
 	fclose(fp);
 	ASN1_TIME_free(t);
 	X509_CRL_free(crl);
@@ -236,12 +244,12 @@ pki_write_encrypted(const char *file, enum pki_id id, int traditional)
 	BIO *bio;
 
 	bio = BIO_new_file(pki_path(file), "w");
-	ck_assert_ptr_nonnull(bio);
+	need(bio != NULL);
 	if (traditional)
-		ck_assert(PEM_write_bio_PrivateKey_traditional(bio,
+		need(PEM_write_bio_PrivateKey_traditional(bio,
 		    certs[id].key, EVP_aes_128_cbc(), secret, 6, NULL, NULL));
 	else
-		ck_assert(PEM_write_bio_PKCS8PrivateKey(bio, certs[id].key,
+		need(PEM_write_bio_PKCS8PrivateKey(bio, certs[id].key,
 		    EVP_aes_128_cbc(), (char *)secret, 6, NULL, NULL));
 	BIO_free(bio);
 	return pki_path(file);

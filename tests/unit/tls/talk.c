@@ -40,11 +40,30 @@ cert_cb(SSL *ssl, void *arg)
 	return 1;
 }
 
+/* OpenSSL's macros cast const away. */
+static void
+copy(char *to, size_t size, const char *from)
+{
+	ck_assert_uint_lt(strlen(from), size);
+	strcpy(to, from);
+}
+
+static void
+set_name(SSL *ssl, const char *name)
+{
+	char text[256];
+
+	copy(text, sizeof(text), name);
+	ck_assert(SSL_set_tlsext_host_name(ssl, text));
+}
+
 static SSL *
 client_new(struct talk *t, const struct talk_how *how)
 {
+	SSL_SESSION *sess;
 	SSL_CTX *ctx;
 	SSL *ssl;
+	char text[256];
 	int version;
 
 	version = how->version != 0 ? how->version : TLS1_3_VERSION;
@@ -60,8 +79,10 @@ client_new(struct talk *t, const struct talk_how *how)
 	    SSL_CTX_set_max_proto_version(ctx, version));
 	if (how->ciphers != NULL)
 		ck_assert(SSL_CTX_set_cipher_list(ctx, how->ciphers));
-	if (how->groups != NULL)
-		ck_assert(SSL_CTX_set1_groups_list(ctx, how->groups));
+	if (how->groups != NULL) {
+		copy(text, sizeof(text), how->groups);
+		ck_assert(SSL_CTX_set1_groups_list(ctx, text));
+	}
 	if (how->alpn != NULL)
 		ck_assert_int_eq(SSL_CTX_set_alpn_protos(ctx,
 		    (const unsigned char *)how->alpn,
@@ -76,9 +97,13 @@ client_new(struct talk *t, const struct talk_how *how)
 	ck_assert_ptr_nonnull(ssl);
 	SSL_set_app_data(ssl, t);
 	if (how->sni != NULL)
-		ck_assert(SSL_set_tlsext_host_name(ssl, how->sni));
-	if (how->session != NULL)
-		ck_assert(SSL_set_session(ssl, how->session));
+		set_name(ssl, how->sni);
+	if (how->session != NULL) {
+		/* OpenSSL's client spoils TLS 1.3 sessions that it has used. */
+		sess = SSL_SESSION_dup(how->session);
+		ck_assert(sess != NULL && SSL_set_session(ssl, sess));
+		SSL_SESSION_free(sess);
+	}
 	SSL_set_connect_state(ssl);
 	return ssl;
 }
@@ -140,8 +165,7 @@ talk_new(struct tls_front *front, const struct talk_how *how)
 			how->spoil(bytes, (size_t)len, how->arg);
 		}
 		if (i == 0 && how->sni_again != NULL)
-			ck_assert(SSL_set_tlsext_host_name(t->client,
-			    how->sni_again));
+			set_name(t->client, how->sni_again);
 		if (s == 0)
 			s = step(t->server, t->error, sizeof(t->error));
 	}
