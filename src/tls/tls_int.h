@@ -81,7 +81,11 @@ const char *tls_reason(void);
 int tls_cert_load(struct tls_policy *, const struct conf_certificate *,
     struct err *);
 
-/* policy.c: client certificates and the session id context */
+/* context.c: the session id context; empty files where there are none */
+int tls_context_set(struct tls_policy *, enum conf_client_cert,
+    const struct tls_file *ca, const struct tls_file *crl);
+
+/* policy.c: client certificates */
 int tls_policy_load(struct tls_policy *, const struct conf_certificate *,
     struct err *);
 int tls_policy_apply(const struct tls_policy *, SSL *);
