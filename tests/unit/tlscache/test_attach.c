@@ -482,6 +482,47 @@ START_TEST(resumes_when_early_data_is_on)
 }
 END_TEST
 
+static int sessions_alive;
+
+static void
+session_born_cb(void *parent, void *data, CRYPTO_EX_DATA *ad, int index,
+    long argl, void *argp)
+{
+	sessions_alive++;
+}
+
+static void
+session_dead_cb(void *parent, void *data, CRYPTO_EX_DATA *ad, int index,
+    long argl, void *argp)
+{
+	sessions_alive--;
+}
+
+/* Stored, found, found to be rubbish, too large: nobody keeps a reference. */
+START_TEST(no_session_is_left_behind)
+{
+	SSL_SESSION *session;
+	int index;
+
+	index = SSL_SESSION_get_ex_new_index(0, NULL, session_born_cb, NULL,
+	    session_dead_cb);
+	ck_assert_int_ge(index, 0);
+	sessions_alive = 0;
+	rig_make(&kinds[_i]);
+	session = first_session();
+	ck_assert(resumes(session));
+	store_instead(session, (const unsigned char *)"no", 2);
+	ck_assert(!resumes(session));
+	SSL_SESSION_free(session);
+	peer_client_certificate(client, 20000);
+	SSL_CTX_set_verify(server, SSL_VERIFY_PEER, NULL);
+	SSL_SESSION_free(first_session());
+	rig_free();
+	ck_assert_int_eq(sessions_alive, 0);
+	CRYPTO_free_ex_index(CRYPTO_EX_INDEX_SSL_SESSION, index);
+}
+END_TEST
+
 START_TEST(errors_of_before_stay_in_the_queue)
 {
 	static const unsigned char bad[] = { 0x30, 0x82, 1, 0 };
@@ -535,6 +576,7 @@ attach_suite(void)
 	tcase_add_loop_test(tc, a_context_without_cache_keeps_nothing, 0,
 	    NKINDS);
 	tcase_add_test(tc, resumes_when_early_data_is_on);
+	tcase_add_loop_test(tc, no_session_is_left_behind, 0, NKINDS);
 	tcase_add_test(tc, errors_of_before_stay_in_the_queue);
 	tcase_add_test(tc, arguments_are_checked);
 	suite_add_tcase(suite, tc);
