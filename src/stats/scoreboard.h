@@ -33,8 +33,8 @@ struct slot {
 	_Alignas(64) _Atomic uint64_t metrics[METRIC_COUNT];
 	_Atomic uint64_t closes[CLOSE_REASON_COUNT];
 	_Atomic uint64_t connections; /* open now */
-	unsigned worker;	      /* set by the master, as are the rest */
-	unsigned generation;
+	_Atomic unsigned worker;      /* set by the master, as are the rest */
+	_Atomic unsigned generation;
 	_Atomic int in_use;
 	_Atomic int pid;
 };
@@ -42,16 +42,18 @@ struct slot {
 struct scoreboard; /* process-local handle of the shared mapping */
 
 /*
- * Map a scoreboard for worker numbers 0 … workers-1 and as many processes
- * again in each generation that drains (slots is the total number of worker
- * processes at one time). NULL and errno on failure.
+ * Map a scoreboard for worker numbers 0 … workers-1 and `slots` processes at
+ * one time: generations that drain are still there while new ones start.
+ * Both hold for the scoreboard's life, and pages that are never used cost
+ * nothing: leave room for a reload that asks for more. NULL and errno on
+ * failure.
  */
 struct scoreboard *scoreboard_new(unsigned workers, unsigned slots);
 void scoreboard_free(struct scoreboard *);
 
 /*
  * Master, before fork: a zeroed slot for a process that will be this worker.
- * NULL when all are taken.
+ * NULL when all are taken or there is no room for that worker number.
  */
 struct slot *scoreboard_take(struct scoreboard *, unsigned worker,
     unsigned generation);
@@ -66,10 +68,15 @@ struct totals {
 	uint64_t connections;
 };
 
+/*
+ * Never counts a process twice or not at all, whoever asks. SCOREBOARD_ALL:
+ * all workers together.
+ */
 #define SCOREBOARD_ALL (~0u)
 void scoreboard_sum(const struct scoreboard *, unsigned worker,
     struct totals *);
 
+/* As the .def tables have them; "?" for what is not in them. */
 const char *metric_name(enum metric);
 const char *close_reason_name(enum close_reason);
 

@@ -40,7 +40,7 @@ void tls_front_free(struct tls_front *);
 
 /*
  * In a worker: whose sessions these are, noted in every session made here
- * (see tls_session_worker()).
+ * (see tls_session_worker()). The number has 16 bits.
  */
 void tls_front_set_worker(struct tls_front *, unsigned worker);
 
@@ -72,19 +72,29 @@ const char *tls_resumed_name(enum tls_resumed);
  */
 int tls_session_worker(const SSL *);
 
-/* The SNI the client sent, NULL for none. Valid while ssl is. */
+/*
+ * The SNI the client sent, printable ASCII without spaces; NULL for none.
+ * Valid while ssl is.
+ */
 const char *tls_server_name(const SSL *);
 
-/* Title of the certificate { } section in force. */
+/*
+ * Title of the certificate { } section in force: the default's before the
+ * ClientHello. Valid while the front is.
+ */
 const char *tls_certificate_title(const SSL *);
 
 /*
  * Verdict on the client's certificate: "none" (not asked for or not given),
- * "ok".
+ * "ok", or, when the handshake failed for it, why: "expired", "revoked",
+ * "unknown_ca" and the like, "invalid".
  */
 const char *tls_client_verdict(const SSL *);
 
-/* Negotiated group such as "x25519", "-" when there was none. */
+/*
+ * Group of this handshake's key exchange, such as "x25519"; "-" when there was
+ * none.
+ */
 const char *tls_group(SSL *);
 
 /*

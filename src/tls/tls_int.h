@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: ISC */
+/* What the files of tls/ share among themselves. */
+#ifndef TLS_TLS_INT_H
+#define TLS_TLS_INT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <openssl/ssl.h>
+
+#include "conf/conf.h"
+#include "tls/tls.h"
+
+/*
+ * Of the SHA-256 that names a policy, so many bytes: enough that two policies
+ * never meet by chance, and every entry of the session cache carries them.
+ */
+#define TLS_ID_CONTEXT_LEN 16
+
+/* One certificate { } section. Its SSL_CTX has it as app_data. */
+struct tls_policy {
+	struct tls_front *front;
+	SSL_CTX *ctx;
+	char *title;
+	uint8_t id_context[TLS_ID_CONTEXT_LEN];
+	int verify_mode;
+	int verify_depth;
+};
+
+struct tls_name {
+	char *name; /* in lower case; "*.example.com" for one label more */
+	struct tls_policy *policy;
+};
+
+struct tls_front {
+	struct tls_policy *policies; /* [0] is the default */
+	size_t npolicies;
+	struct tls_name *names; /* sorted by name */
+	size_t nnames;
+	bool unknown_name_reject;
+	enum conf_resumption resumption;
+	int64_t timeout; /* seconds */
+	unsigned worker;
+	uint8_t *alpn; /* as in the extension: length, bytes, length, … */
+	unsigned alpn_len;
+	/* What tlscache_attach() wants to be called for a new session. */
+	int (*store)(SSL *, SSL_SESSION *);
+};
+
+/*
+ * What is known of one connection from its ClientHello on; ex_data of its
+ * SSL, freed with it. (deadline: in seconds since 1970, when the session that
+ * was resumed, and all that are made from it, have had their time.)
+ */
+struct tls_peer {
+	int session_worker; /* -1: not known */
+	int64_t deadline;
+	char name[]; /* the SNI; empty: none was sent */
+};
+
+/* file.c: whole files, and error texts about them */
+struct tls_file {
+	unsigned char *data;
+	size_t len;
+};
+int tls_file_read(struct tls_file *, const char *directive,
+    const struct conf_str *, struct err *);
+void tls_file_wipe(struct tls_file *);
+/* "file:line: directive "path": text"; empties OpenSSL's error queue. */
+int tls_file_error(struct err *, const char *directive,
+    const struct conf_str *, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
+/* The same to the log, as a warning. */
+void tls_file_warn(const char *directive, const struct conf_str *,
+    const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+/* The reason of OpenSSL's oldest error. Empties the queue. */
+const char *tls_reason(void);
+
+/* cert.c: chain and key into the policy's SSL_CTX */
+int tls_cert_load(struct tls_policy *, const struct conf_certificate *,
+    struct err *);
+
+/* policy.c: client certificates and the session id context */
+int tls_policy_load(struct tls_policy *, const struct conf_certificate *,
+    struct err *);
+int tls_policy_apply(const struct tls_policy *, SSL *);
+
+/* hello.c: the choice by server name */
+int tls_hello_setup(void);
+int tls_hello_names(struct tls_front *, const struct conf_listen *,
+    struct err *);
+int tls_hello_cb(SSL *, int *alert, void *front);
+struct tls_peer *tls_peer(const SSL *);
+struct tls_policy *tls_policy(const SSL *);
+
+/* alpn.c */
+int tls_alpn_list(struct tls_front *, const struct conf_strs *, struct err *);
+int tls_alpn_cb(SSL *, const unsigned char **, unsigned char *,
+    const unsigned char *, unsigned, void *front);
+
+/* note.c: who made a session and how long it may live on */
+int tls_note_read_cb(SSL *, int *alert, void *front);
+int tls_note_ticket_cb(SSL *, void *front);
+int tls_note_session_cb(SSL *, SSL_SESSION *);
+
+#endif

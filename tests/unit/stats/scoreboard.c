@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: ISC */
+/* The scoreboard: slots, sums, and processes that count at the same time. */
+#include "config.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <sched.h>
+#include <unistd.h>
+
+#include <sys/wait.h>
+
+#include "stats/scoreboard.h"
+#include "test_stats.h"
+
+#define WORKERS 3
+#define SLOTS 5
+
+static struct scoreboard *sb;
+
+static void
+setup(void)
+{
+	sb = scoreboard_new(WORKERS, SLOTS);
+	ck_assert_ptr_nonnull(sb);
+}
+
+static void
+teardown(void)
+{
+	scoreboard_free(sb);
+}
+
+static uint64_t
+accepted(unsigned worker)
+{
+	struct totals t;
+
+	scoreboard_sum(sb, worker, &t);
+	return t.metrics[METRIC_ACCEPTED];
+}
+
+static void
+reap(pid_t pid)
+{
+	int status;
+
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert(WIFEXITED(status));
+	ck_assert_int_eq(WEXITSTATUS(status), 0);
+}
+
+static const struct {
+	unsigned workers, slots;
+} bad_sizes[] = { { 0, 1 }, { 1, 0 }, { UINT_MAX, 1 }, { 1, UINT_MAX } };
+
+START_TEST(test_bad_size)
+{
+	errno = 0;
+	ck_assert_ptr_null(scoreboard_new(bad_sizes[_i].workers,
+	    bad_sizes[_i].slots));
+	ck_assert_int_eq(errno, EINVAL);
+}
+END_TEST
+
+START_TEST(test_take)
+{
+	struct slot *s[SLOTS];
+	int i, j;
+
+	for (i = 0; i < SLOTS; i++) {
+		s[i] = scoreboard_take(sb, (unsigned)i % WORKERS, 7);
+		ck_assert_ptr_nonnull(s[i]);
+		ck_assert_uint_eq((uintptr_t)s[i] % 64, 0);
+		ck_assert_uint_eq(s[i]->worker, (unsigned)i % WORKERS);
+		ck_assert_uint_eq(s[i]->generation, 7);
+		ck_assert_int_eq(s[i]->pid, 0);
+		for (j = 0; j < i; j++)
+			ck_assert_ptr_ne(s[i], s[j]);
+	}
+	ck_assert_ptr_null(scoreboard_take(sb, 0, 7));
+	scoreboard_release(sb, s[2]);
+	ck_assert_ptr_eq(scoreboard_take(sb, 0, 8), s[2]);
+	ck_assert_ptr_null(scoreboard_take(sb, 0, 8));
+}
+END_TEST
+
+START_TEST(test_take_no_such_worker)
+{
+	ck_assert_ptr_null(scoreboard_take(sb, WORKERS, 1));
+	ck_assert_ptr_null(scoreboard_take(sb, UINT_MAX, 1));
+}
+END_TEST
+
+START_TEST(test_sum)
+{
+	struct slot *a, *b, *old;
+	struct totals t;
+
+	a = scoreboard_take(sb, 0, 2);
+	b = scoreboard_take(sb, 1, 2);
+	old = scoreboard_take(sb, 1, 1);
+	slot_add(a, METRIC_ACCEPTED, 1);
+	slot_add(b, METRIC_ACCEPTED, 10);
+	slot_add(old, METRIC_ACCEPTED, 100);
+	slot_add(old, METRIC_ACCEPTED, 100);
+	slot_add(b, METRIC_BYTES_OUT, UINT64_C(1) << 40);
+	b->closes[CLOSE_DONE] = 4;
+	old->connections = 3;
+	b->connections = 2;
+
+	ck_assert_uint_eq(accepted(0), 1);
+	ck_assert_uint_eq(accepted(1), 210);
+	ck_assert_uint_eq(accepted(2), 0);
+	ck_assert_uint_eq(accepted(WORKERS), 0);
+	scoreboard_sum(sb, SCOREBOARD_ALL, &t);
+	ck_assert_uint_eq(t.metrics[METRIC_ACCEPTED], 211);
+	ck_assert_uint_eq(t.metrics[METRIC_BYTES_OUT], UINT64_C(1) << 40);
+	ck_assert_uint_eq(t.metrics[METRIC_BYTES_IN], 0);
+	ck_assert_uint_eq(t.closes[CLOSE_DONE], 4);
+	ck_assert_uint_eq(t.connections, 5);
+}
+END_TEST
+
+/* What a dead process counted stays; what it held open is gone with it. */
+START_TEST(test_release)
+{
+	struct slot *s;
+	struct totals t;
+	int i;
+
+	for (i = 0; i < 10; i++) {
+		s = scoreboard_take(sb, 1, (unsigned)i);
+		ck_assert_ptr_nonnull(s);
+		ck_assert_uint_eq(s->metrics[METRIC_ACCEPTED], 0);
+		ck_assert_uint_eq(s->closes[CLOSE_STOPPED], 0);
+		ck_assert_uint_eq(s->connections, 0);
+		slot_add(s, METRIC_ACCEPTED, 5);
+		s->closes[CLOSE_STOPPED] = 1;
+		s->connections = 9;
+		s->pid = 4711;
+		scoreboard_release(sb, s);
+	}
+	scoreboard_sum(sb, 1, &t);
+	ck_assert_uint_eq(t.metrics[METRIC_ACCEPTED], 50);
+	ck_assert_uint_eq(t.closes[CLOSE_STOPPED], 10);
+	ck_assert_uint_eq(t.connections, 0);
+	ck_assert_uint_eq(accepted(0), 0);
+	ck_assert_uint_eq(accepted(SCOREBOARD_ALL), 50);
+}
+END_TEST
+
+/* A worker that writes nonsense must not lead the master out of bounds. */
+START_TEST(test_scribble)
+{
+	struct slot *s, *other;
+
+	other = scoreboard_take(sb, 0, 1);
+	slot_add(other, METRIC_ACCEPTED, 1);
+	s = scoreboard_take(sb, 2, 1);
+	slot_add(s, METRIC_ACCEPTED, 10);
+	s->worker = UINT_MAX - 1;
+	ck_assert_uint_eq(accepted(0), 1);
+	scoreboard_release(sb, s);
+	ck_assert_uint_eq(accepted(SCOREBOARD_ALL), 1);
+	ck_assert_ptr_eq(scoreboard_take(sb, 2, 2), s);
+}
+END_TEST
+
+START_TEST(test_processes)
+{
+	struct slot *s[SLOTS];
+	pid_t pid[SLOTS];
+	int i, n;
+
+	for (i = 0; i < SLOTS; i++) {
+		s[i] = scoreboard_take(sb, (unsigned)i % WORKERS, 1);
+		ck_assert_ptr_nonnull(s[i]);
+		pid[i] = fork();
+		ck_assert_int_ge(pid[i], 0);
+		if (pid[i] == 0) {
+			for (n = 0; n < 20000; n++)
+				slot_add(s[i], METRIC_ACCEPTED, 1);
+			_exit(0);
+		}
+	}
+	for (i = 0; i < SLOTS; i++) {
+		reap(pid[i]);
+		if (i % 2 == 0)
+			scoreboard_release(sb, s[i]);
+	}
+	ck_assert_uint_eq(accepted(0), 40000);
+	ck_assert_uint_eq(accepted(1), 40000);
+	ck_assert_uint_eq(accepted(2), 20000);
+	ck_assert_uint_eq(accepted(SCOREBOARD_ALL), 100000);
+}
+END_TEST
+
+/*
+ * A child adds up while the master moves counters: every slot is released
+ * with a count of 1000, and a sum that is no multiple of it, or smaller than
+ * one before, saw half a move.
+ */
+static int
+watch_sums(struct slot *end)
+{
+	uint64_t now, last;
+
+	end->connections = 1; /* we are running */
+	for (last = 0; last < end->metrics[METRIC_ACCEPTED]; last = now) {
+		now = accepted(1);
+		if (now < last || now % 1000 != 0)
+			return 1;
+	}
+	return 0;
+}
+
+START_TEST(test_sum_during_release)
+{
+	struct slot *s, *end;
+	pid_t pid;
+	int i;
+
+	end = scoreboard_take(sb, 0, 1);
+	end->metrics[METRIC_ACCEPTED] = 20000 * 1000;
+	pid = fork();
+	ck_assert_int_ge(pid, 0);
+	if (pid == 0)
+		_exit(watch_sums(end));
+	while (end->connections == 0)
+		sched_yield();
+	for (i = 0; i < 20000; i++) {
+		s = scoreboard_take(sb, 1, 1);
+		slot_add(s, METRIC_ACCEPTED, 1000);
+		scoreboard_release(sb, s);
+	}
+	reap(pid);
+}
+END_TEST
+
+Suite *
+scoreboard_suite(void)
+{
+	Suite *s;
+	TCase *tc;
+
+	s = suite_create("scoreboard");
+	tc = tcase_create("scoreboard");
+	tcase_set_timeout(tc, 30);
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_loop_test(tc, test_bad_size, 0,
+	    sizeof(bad_sizes) / sizeof(bad_sizes[0]));
+	tcase_add_test(tc, test_take);
+	tcase_add_test(tc, test_take_no_such_worker);
+	tcase_add_test(tc, test_sum);
+	tcase_add_test(tc, test_release);
+	tcase_add_test(tc, test_scribble);
+	tcase_add_test(tc, test_processes);
+	tcase_add_test(tc, test_sum_during_release);
+	suite_add_tcase(s, tc);
+	return s;
+}
