@@ -54,8 +54,8 @@ struct ctl_view {
 	const char *reload_error; /* NULL unless it failed */
 	const struct ctl_worker *workers;
 	size_t nworkers;
-	const struct tlscache *cache;
-	const struct tlscache_keys *keys; /* NULL: none */
+	const struct tlscache *cache;	  /* NULL: none */
+	const struct tlscache_keys *keys; /* the same */
 	const struct scoreboard *scoreboard;
 };
 

@@ -52,11 +52,13 @@ report_sessions(FILE *out, enum report_form form, const struct ctl_view *v)
 	struct tlscache_keys_stat keys;
 	struct form f;
 
-	tlscache_stat(v->cache, &cache);
 	form_begin(&f, out, form);
-	form_section_begin(&f, "cache");
-	put_cache(&f, &cache);
-	form_section_end(&f);
+	if (v->cache != NULL) {
+		tlscache_stat(v->cache, &cache);
+		form_section_begin(&f, "cache");
+		put_cache(&f, &cache);
+		form_section_end(&f);
+	}
 	if (v->keys != NULL) {
 		tlscache_keys_stat(v->keys, &keys);
 		form_section_begin(&f, "ticket_keys");

@@ -64,6 +64,8 @@ setup(void)
 	memset(&opts, 0, sizeof(opts));
 	opts.path = path;
 	opts.mode = 0600;
+	nworkers = 0;
+	asked = 0;
 }
 
 static void
@@ -343,7 +345,6 @@ END_TEST
 START_TEST(no_descriptors)
 {
 	struct rlimit before, none;
-	char buf[4096];
 	struct ctl *ctl;
 	int fd, i;
 
@@ -363,8 +364,8 @@ START_TEST(no_descriptors)
 	}
 	ck_assert_uint_eq(asked, 0);
 	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
-	ck_assert_uint_gt(client_read(fd, buf, sizeof(buf)), 0);
-	ck_assert_uint_eq(asked, 1);
+	status_must_work();
+	close(fd);
 	ctl_free(ctl);
 }
 END_TEST
