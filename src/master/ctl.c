@@ -1,21 +1,19 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The server side of the control socket. Runs in the master; who may connect
+ * The connections of the control socket. Runs in the master; who may connect
  * is decided by the file mode of the socket, and nothing here trusts them any
  * further than that: a client costs its own slot until its deadline.
  *
- * What the answers say is report.c's.
+ * The socket itself is ctl_socket.c's, requests and answers are ctl_answer.c's.
  */
 #include "config.h"
 
 #include <sys/queue.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 
 #include <errno.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -27,8 +25,8 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "master/ctl.h"
+#include "master/ctl_int.h"
 #include "master/ctl_protocol.h"
-#include "master/report.h"
 
 struct ctl_client {
 	LIST_ENTRY(ctl_client) entry;
@@ -40,7 +38,7 @@ struct ctl_client {
 	char request[CTL_REQUEST_MAX];
 	size_t have;
 	char *answer;
-	size_t sent;
+	size_t sent; /* the answer's bytes before this one are gone */
 	size_t len;
 };
 
@@ -61,23 +59,10 @@ struct ctl {
 	void *arg;
 };
 
-struct verb {
-	const char *name;
-	int (*report)(FILE *, enum report_form, const struct ctl_view *);
-};
-
-static const struct verb verbs[] = {
-#define X(ID, verb, doc) { #verb, report_##verb },
-#include "master/verbs.def"
-#undef X
-};
-#define NVERBS (sizeof(verbs) / sizeof(verbs[0]))
-
-static int socket_open(struct ctl *, const struct ctl_options *,
+static int listener_open(struct ctl *, const struct ctl_options *,
     struct err *);
-static int socket_bind(int, const struct sockaddr_un *, int);
-static int socket_clear(const struct sockaddr_un *, const struct loc *,
-    struct err *);
+static void listener_close(struct ctl *);
+static bool path_is_ours(const struct ctl *);
 static void listener_ready_cb(evutil_socket_t, short, void *);
 static void listener_resume_cb(evutil_socket_t, short, void *);
 static int client_new(struct ctl *, int);
@@ -85,9 +70,6 @@ static void client_free(struct ctl_client *);
 static void client_readable_cb(evutil_socket_t, short, void *);
 static void client_writable_cb(evutil_socket_t, short, void *);
 static void client_deadline_cb(evutil_socket_t, short, void *);
-static void client_answer(struct ctl_client *, char *);
-static enum ctl_status answer_write(struct ctl *, char *, FILE *);
-static const struct verb *verb_find(const char *);
 
 struct ctl *
 ctl_new(struct event_base *base, const struct ctl_options *opts,
@@ -106,41 +88,36 @@ ctl_new(struct event_base *base, const struct ctl_options *opts,
 	ms = opts->deadline != 0 ? opts->deadline : CTL_DEADLINE;
 	ctl->deadline.tv_sec = (time_t)(ms / 1000);
 	ctl->deadline.tv_usec = (suseconds_t)(ms % 1000 * 1000);
-	if (socket_open(ctl, opts, err) == -1)
-		goto fail;
-	ctl->listener = event_new(base, ctl->fd, EV_READ | EV_PERSIST,
-	    listener_ready_cb, ctl);
 	ctl->resume = evtimer_new(base, listener_resume_cb, ctl);
-	if (ctl->listener == NULL || ctl->resume == NULL ||
-	    event_add(ctl->listener, NULL) == -1) {
+	if (ctl->resume == NULL)
 		err_set(err, NULL, "control socket: out of memory");
-		goto fail;
-	}
-	return ctl;
-fail:
+	else if (listener_open(ctl, opts, err) == 0)
+		return ctl;
 	ctl_free(ctl);
 	return NULL;
+}
+
+int
+ctl_change(struct ctl *ctl, const struct ctl_options *opts, struct err *err)
+{
+	if (strcmp(ctl->path, opts->path) != 0)
+		return listener_open(ctl, opts, err);
+	if (path_is_ours(ctl) && chmod(ctl->path, (mode_t)opts->mode) == 0)
+		return 0;
+	return err_set(err, opts->loc, "control_socket: %s: %s", opts->path,
+	    path_is_ours(ctl) ? strerror(errno) : "is no longer there");
 }
 
 void
 ctl_free(struct ctl *ctl)
 {
-	struct stat st;
-
 	if (ctl == NULL)
 		return;
 	while (!LIST_EMPTY(&ctl->clients))
 		client_free(LIST_FIRST(&ctl->clients));
-	if (ctl->listener != NULL)
-		event_free(ctl->listener);
+	listener_close(ctl);
 	if (ctl->resume != NULL)
 		event_free(ctl->resume);
-	if (ctl->path != NULL && lstat(ctl->path, &st) == 0 &&
-	    st.st_dev == ctl->dev && st.st_ino == ctl->ino)
-		unlink(ctl->path);
-	if (ctl->fd != -1)
-		close(ctl->fd);
-	free(ctl->path);
 	free(ctl);
 }
 
@@ -156,91 +133,57 @@ ctl_forget(const struct ctl *ctl)
 	close(ctl->fd);
 }
 
+/* Listen on another socket, and only then no longer on the one before. */
 static int
-socket_open(struct ctl *ctl, const struct ctl_options *opts, struct err *err)
+listener_open(struct ctl *ctl, const struct ctl_options *opts,
+    struct err *err)
 {
-	struct sockaddr_un sun;
+	struct event *listener;
 	struct stat st;
+	int fd;
 
-	memset(&sun, 0, sizeof(sun));
-	sun.sun_family = AF_UNIX;
-	if (strlen(opts->path) >= sizeof(sun.sun_path))
+	if ((fd = ctl_socket(opts, err)) == -1)
+		return -1;
+	listener = event_new(ctl->base, fd, EV_READ | EV_PERSIST,
+	    listener_ready_cb, ctl);
+	if (listener == NULL || lstat(opts->path, &st) == -1 ||
+	    (ctl->nclients < ctl->max && event_add(listener, NULL) == -1)) {
+		if (listener != NULL)
+			event_free(listener);
+		unlink(opts->path);
+		close(fd);
 		return err_set(err, opts->loc,
-		    "control_socket: %s is longer than %zu bytes", opts->path,
-		    sizeof(sun.sun_path) - 1);
-	memcpy(sun.sun_path, opts->path, strlen(opts->path));
-
-	ctl->fd = fd_socket(AF_UNIX, SOCK_STREAM, 0);
-	if (ctl->fd == -1)
-		return err_set(err, opts->loc, "control_socket: socket: %s",
-		    strerror(errno));
-	if (socket_bind(ctl->fd, &sun, opts->mode) == -1) {
-		if (errno == EADDRINUSE &&
-		    socket_clear(&sun, opts->loc, err) == -1)
-			return -1;
-		if (errno != EADDRINUSE ||
-		    socket_bind(ctl->fd, &sun, opts->mode) == -1)
-			return err_set(err, opts->loc,
-			    "control_socket: %s: %s", opts->path,
-			    strerror(errno));
+		    "control_socket: %s cannot be served", opts->path);
 	}
-	if (lstat(opts->path, &st) == -1 || listen(ctl->fd, SOMAXCONN) == -1)
-		return err_set(err, opts->loc, "control_socket: %s: %s",
-		    opts->path, strerror(errno));
+	listener_close(ctl);
+	ctl->fd = fd;
+	ctl->listener = listener;
 	ctl->path = xstrdup(opts->path);
 	ctl->dev = st.st_dev;
 	ctl->ino = st.st_ino;
 	return 0;
 }
 
-/* The umask, not chmod(2) afterwards: nobody gets in between the two. */
-static int
-socket_bind(int fd, const struct sockaddr_un *sun, int mode)
+static void
+listener_close(struct ctl *ctl)
 {
-	mode_t before;
-	int error, rc;
-
-	before = umask(~(mode_t)mode & 0777);
-	rc = bind(fd, (const struct sockaddr *)sun, sizeof(*sun));
-	error = errno;
-	umask(before);
-	errno = error;
-	return rc;
+	if (ctl->fd == -1)
+		return;
+	event_free(ctl->listener);
+	if (path_is_ours(ctl))
+		unlink(ctl->path);
+	close(ctl->fd);
+	ctl->fd = -1;
+	free(ctl->path);
 }
 
-/*
- * Remove a socket that nobody listens on any more. Returns 0 with errno still
- * EADDRINUSE, or -1 with the error text.
- */
-static int
-socket_clear(const struct sockaddr_un *sun, const struct loc *loc,
-    struct err *err)
+static bool
+path_is_ours(const struct ctl *ctl)
 {
-	const char *path;
 	struct stat st;
-	int error, fd;
 
-	path = sun->sun_path;
-	if (lstat(path, &st) == 0 && !S_ISSOCK(st.st_mode))
-		return err_set(err, loc,
-		    "control_socket: %s is there and is no socket", path);
-	if ((fd = fd_socket(AF_UNIX, SOCK_STREAM, 0)) == -1)
-		return err_set(err, loc, "control_socket: socket: %s",
-		    strerror(errno));
-	error = 0;
-	if (connect(fd, (const struct sockaddr *)sun, sizeof(*sun)) == -1)
-		error = errno;
-	close(fd);
-	if (error == 0 || error == EAGAIN)
-		return err_set(err, loc,
-		    "control_socket: another process listens on %s", path);
-	if (error == ECONNREFUSED && unlink(path) == -1)
-		error = errno;
-	if (error != ECONNREFUSED && error != ENOENT)
-		return err_set(err, loc, "control_socket: %s: %s", path,
-		    strerror(error));
-	errno = EADDRINUSE;
-	return 0;
+	return lstat(ctl->path, &st) == 0 && st.st_dev == ctl->dev &&
+	    st.st_ino == ctl->ino;
 }
 
 static void
@@ -333,7 +276,6 @@ static void
 client_readable_cb(evutil_socket_t fd, short what, void *arg)
 {
 	struct ctl_client *c;
-	char *end;
 	ssize_t n;
 
 	c = arg;
@@ -345,11 +287,14 @@ client_readable_cb(evutil_socket_t fd, short what, void *arg)
 		return;
 	}
 	c->have += (size_t)n;
-	end = memchr(c->request, '\n', c->have);
-	if (end == NULL && c->have < sizeof(c->request))
+	if (c->have < sizeof(c->request) &&
+	    memchr(c->request, '\n', c->have) == NULL)
 		return;
 	event_del(c->readable);
-	client_answer(c, end);
+	c->answer = ctl_answer(c->request, c->have, c->ctl->view,
+	    c->ctl->arg, &c->sent, &c->len);
+	if (c->answer == NULL || event_add(c->writable, NULL) == -1)
+		client_free(c);
 }
 
 static void
@@ -370,90 +315,4 @@ static void
 client_deadline_cb(evutil_socket_t fd, short what, void *arg)
 {
 	client_free(arg);
-}
-
-/*
- * The answer is made whole in memory, behind a gap for its first line, which
- * tells how long it is. end: the first newline of the request, NULL when it
- * is too long.
- */
-static void
-client_answer(struct ctl_client *c, char *end)
-{
-	char line[CTL_ANSWER_LINE_MAX];
-	enum ctl_status status;
-	int failed, len;
-	FILE *out;
-
-	if ((out = open_memstream(&c->answer, &c->len)) == NULL) {
-		client_free(c);
-		return;
-	}
-	fprintf(out, "%*s", CTL_ANSWER_LINE_MAX, "");
-	status = CTL_USAGE;
-	if (end == NULL)
-		fprintf(out, "the request is too long");
-	else if (end + 1 != c->request + c->have ||
-	    memchr(c->request, '\0', c->have) != NULL)
-		fprintf(out, "the request is more than one line of text");
-	else {
-		*end = '\0';
-		status = answer_write(c->ctl, c->request, out);
-	}
-	failed = ferror(out);
-	if (fclose(out) != 0 || failed ||
-	    event_add(c->writable, NULL) == -1) {
-		client_free(c);
-		return;
-	}
-	len = snprintf(line, sizeof(line), "%s %d %zu\n", CTL_ANSWER_TAG,
-	    status, c->len - CTL_ANSWER_LINE_MAX);
-	c->sent = CTL_ANSWER_LINE_MAX - (size_t)len;
-	memcpy(c->answer + c->sent, line, (size_t)len);
-}
-
-static enum ctl_status
-answer_write(struct ctl *ctl, char *request, FILE *out)
-{
-	const char *tag, *name, *form;
-	const struct verb *verb;
-	struct ctl_view view;
-	enum report_form rf;
-
-	tag = strsep(&request, " ");
-	name = strsep(&request, " ");
-	form = strsep(&request, " ");
-	if (form == NULL || request != NULL ||
-	    strcmp(tag, CTL_REQUEST_TAG) != 0) {
-		fprintf(out, "this tlsherd understands %s VERB FORM",
-		    CTL_REQUEST_TAG);
-		return CTL_USAGE;
-	}
-	if ((verb = verb_find(name)) == NULL) {
-		fprintf(out, "this tlsherd does not know that command");
-		return CTL_USAGE;
-	}
-	if (strcmp(form, CTL_FORM_JSON) == 0)
-		rf = REPORT_JSON;
-	else if (strcmp(form, CTL_FORM_PLAIN) == 0)
-		rf = REPORT_PLAIN;
-	else {
-		fprintf(out, "this tlsherd does not know that form");
-		return CTL_USAGE;
-	}
-	memset(&view, 0, sizeof(view));
-	view.now = clock_wall();
-	ctl->view(ctl->arg, &view);
-	return verb->report(out, rf, &view) == 0 ? CTL_DONE : CTL_FAILED;
-}
-
-static const struct verb *
-verb_find(const char *name)
-{
-	size_t i;
-
-	for (i = 0; i < NVERBS; i++)
-		if (strcmp(verbs[i].name, name) == 0)
-			return &verbs[i];
-	return NULL;
 }

@@ -45,6 +45,14 @@ struct ctl_options {
 struct ctl *ctl_new(struct event_base *, const struct ctl_options *,
     ctl_view_cb *, void *arg, struct err *);
 
+/*
+ * After a reload: go over to another path, or give the path another mode. The
+ * limits stay. Returns 0, or -1 with the error text, and then nothing has
+ * changed.
+ */
+int ctl_change(struct ctl *, const struct ctl_options *, struct err *)
+    __attribute__((warn_unused_result));
+
 /* End all connections, close the socket, remove its path if it is ours. */
 void ctl_free(struct ctl *);
 

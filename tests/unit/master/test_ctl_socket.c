@@ -275,7 +275,7 @@ START_TEST(endless_request)
 	client_send(fd, request, sizeof(request));
 	client_read(fd, buf, sizeof(buf));
 	ck_assert_int_eq(answer_split(buf, &body), CTL_USAGE);
-	ck_assert_str_eq(body, "the request is too long");
+	ck_assert_str_eq(body, "the request is not one line of text");
 	ctl_free(ctl);
 }
 END_TEST
@@ -388,6 +388,56 @@ START_TEST(mode)
 	ck_assert_int_eq(st.st_mode & 07777, modes[_i].mode);
 	ck_assert_int_eq(umask(022), modes[_i].umask);
 	ctl_free(ctl);
+}
+END_TEST
+
+START_TEST(mode_changed)
+{
+	struct stat st;
+	struct ctl *ctl;
+	struct err err;
+
+	ctl = ctl_must();
+	opts.mode = 0666;
+	ck_assert_int_eq(ctl_change(ctl, &opts, &err), 0);
+	ck_assert_int_eq(lstat(path, &st), 0);
+	ck_assert_int_eq(st.st_mode & 07777, 0666);
+	status_must_work();
+	ck_assert_int_eq(unlink(path), 0);
+	ck_assert_int_eq(ctl_change(ctl, &opts, &err), -1);
+	ck_assert_ptr_nonnull(strstr(err.text, "is no longer there"));
+	ctl_free(ctl);
+}
+END_TEST
+
+/* Whoever is connected stays so; a path that cannot be used changes nothing. */
+START_TEST(path_changed)
+{
+	char old[sizeof(path)], buf[4096];
+	const char *body;
+	struct ctl *ctl;
+	struct err err;
+	struct stat st;
+	int fd;
+
+	ctl = ctl_must();
+	fd = client_open();
+	event_base_loop(base, EVLOOP_ONCE);
+	opts.path = "/nonexistent/x.sock";
+	ck_assert_int_eq(ctl_change(ctl, &opts, &err), -1);
+	status_must_work();
+
+	memcpy(old, path, sizeof(path));
+	snprintf(path, sizeof(path), "%s/b.sock", dir);
+	opts.path = path;
+	ck_assert_int_eq(ctl_change(ctl, &opts, &err), 0);
+	ck_assert_int_eq(lstat(old, &st), -1);
+	status_must_work();
+	client_send(fd, STATUS_REQUEST, strlen(STATUS_REQUEST));
+	client_read(fd, buf, sizeof(buf));
+	ck_assert_int_eq(answer_split(buf, &body), CTL_DONE);
+	ctl_free(ctl);
+	ck_assert_int_eq(lstat(path, &st), -1);
 }
 END_TEST
 
@@ -528,6 +578,8 @@ ctl_suite(void)
 	tc = tcase_create("socket");
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_loop_test(tc, mode, 0, sizeof(modes) / sizeof(modes[0]));
+	tcase_add_test(tc, mode_changed);
+	tcase_add_test(tc, path_changed);
 	tcase_add_test(tc, path_removed);
 	tcase_add_test(tc, path_of_another_kept);
 	tcase_add_test(tc, stale_socket_replaced);
