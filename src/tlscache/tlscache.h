@@ -52,7 +52,7 @@ enum {
 	TLSCACHE_E_MISS = -4,	  /* no such entry */
 	TLSCACHE_E_TOOBIG = -5,	  /* larger than TLSCACHE_DATA_MAX */
 	TLSCACHE_E_SPACE = -6,	  /* the caller's buffer is too small */
-	TLSCACHE_E_BUSY = -7,	  /* a stopped process holds the shard's lock */
+	TLSCACHE_E_BUSY = -7,	  /* another process holds the lock too long */
 	TLSCACHE_E_CLAIMED = -8,  /* somebody has claimed it before */
 	TLSCACHE_E_FORMAT = -9,	  /* not a segment that can be adopted */
 	TLSCACHE_E_OPENSSL = -10, /* OpenSSL failed; its error queue says why */
@@ -93,8 +93,10 @@ TLSCACHE_API void tlscache_close(struct tlscache *);
  * the new, get and remove callbacks. Works for TLS 1.2 session ids, and for
  * TLS 1.3 when SSL_OP_NO_TICKET makes its tickets stateful; stateless tickets
  * are left alone. The caller sets the session id context
- * (SSL_CTX_set_session_id_context) and the time-out (SSL_CTX_set_timeout).
- * The cache must outlive ctx.
+ * (SSL_CTX_set_session_id_context) and the time-out (SSL_CTX_set_timeout): no
+ * session resumes later than that after its full handshake, renewed or not.
+ * A connection that a callback moves to another SSL_CTX (SSL_set_SSL_CTX)
+ * uses that one's cache. The cache must outlive ctx.
  */
 TLSCACHE_API int tlscache_attach(struct tlscache *, SSL_CTX *)
     TLSCACHE_MUST_CHECK;
@@ -176,7 +178,8 @@ struct tlscache_keys;
 /*
  * Make a ring of keys in shared memory with one random key that is active
  * from now on. A key encrypts for `rotate` seconds and decrypts for `keep`
- * more (the session time-out).
+ * more (the session time-out). TLSCACHE_E_INVAL unless rotate > 0 and keep is
+ * less than TLSCACHE_KEYS_MAX - 3 times as long.
  */
 TLSCACHE_API int tlscache_keys_open(struct tlscache_keys **kp,
     int64_t rotate, int64_t keep, int64_t now) TLSCACHE_MUST_CHECK;
@@ -185,25 +188,31 @@ TLSCACHE_API int tlscache_keys_adopt(struct tlscache_keys **kp, int fd)
 TLSCACHE_API int tlscache_keys_fd(const struct tlscache_keys *);
 TLSCACHE_API void tlscache_keys_close(struct tlscache_keys *);
 
-/* Change the times of a ring; keys that are there keep their own. */
+/*
+ * Change the times of a ring, from the next tlscache_keys_rotate() on. The key
+ * that encrypts is replaced when the new `rotate` is over and decrypts for the
+ * new `keep`, if that is longer; those before it keep their own times.
+ */
 TLSCACHE_API int tlscache_keys_set_times(struct tlscache_keys *,
     int64_t rotate, int64_t keep) TLSCACHE_MUST_CHECK;
 
 /*
  * One process (the master) calls this every now and then: makes the next key
- * when it is time, wipes those that are over. A key is visible to all
- * processes at the moment it becomes active. Returns the number of seconds
- * until it has something to do again, or a negative code. Does nothing to
- * keys from files.
+ * when it is time, wipes those that are over. The next key is there before
+ * its time, so that all processes change to it in the same second, without
+ * asking anybody. Returns the number of seconds until it has something to do
+ * again, or a negative code: TLSCACHE_E_BUSY when another process is at it.
+ * Does nothing to keys from files.
  */
 TLSCACHE_API int64_t tlscache_keys_rotate(struct tlscache_keys *,
     int64_t now) TLSCACHE_MUST_CHECK;
 
 /*
  * Replace the ring by keys from outside, n of them (at most
- * TLSCACHE_KEYS_MAX): each 48 bytes (16 name, 16 HMAC key, 16 AES key) or
- * 80 bytes (16 name, 32 HMAC key, 32 AES key), as nginx has them. The first
- * encrypts, all decrypt. n = 0 goes back to keys of our own.
+ * TLSCACHE_KEYS_MAX): each 48 bytes (16 name, 16 AES key, 16 HMAC key: AES-128)
+ * or 80 bytes (16 name, 32 HMAC key, 32 AES key: AES-256), as nginx has them
+ * in its ssl_session_ticket_key files. The first encrypts, all decrypt. n = 0
+ * goes back to keys of our own. One process at a time: TLSCACHE_E_BUSY.
  */
 struct tlscache_key_bytes {
 	const void *bytes;
@@ -224,10 +233,10 @@ struct tlscache_keys_stat {
 	uint64_t keys;	    /* that decrypt now */
 	uint64_t rotations; /* keys made since the ring was */
 	uint64_t issued;    /* tickets encrypted */
-	uint64_t accepted;  /* tickets decrypted */
-	uint64_t renewed;   /* of these, with a key that no longer encrypts */
-	uint64_t unknown;   /* tickets of a key that is not in the ring */
-	int64_t active_since;
+	uint64_t accepted;  /* tickets that came with a key of the ring */
+	uint64_t renewed;   /* of these, with one that no longer encrypts */
+	uint64_t unknown;   /* tickets that came with another key */
+	int64_t active_since; /* when the key that encrypts began to */
 };
 TLSCACHE_API void tlscache_keys_stat(const struct tlscache_keys *,
     struct tlscache_keys_stat *);
