@@ -20,9 +20,10 @@
  * another one after seconds must not make a forecast for hours from it, so D
  * counts as an hour at least here.
  *
- * The larger of the two is added to what the cache holds; an eighth on top,
- * since shards do not fill evenly; and the sum is rounded up to a size that a
- * person would write. Runs in the master.
+ * The larger of the two is added to what the cache holds. Which shard an entry
+ * goes to is chance: where m entries are expected there may be some square
+ * roots of m more, so that part comes on top. The sum is rounded up to a size
+ * that a person would write. Runs in the master.
  */
 #include "config.h"
 
@@ -42,12 +43,15 @@
 
 /* What happened in the period. */
 struct change {
-	uint64_t hits, lookups, evicted, evicted_age;
+	uint64_t hits, lookups, stores, gone, evicted, evicted_age;
 };
 
 static void change_of(const struct report_period *, struct change *);
-static double missing_bytes(const struct report_period *,
+static double entry_bytes(const struct report_period *,
     const struct change *);
+static double missing(const struct report_period *, const struct change *,
+    double);
+static double margin(const struct tlscache_stat *, double);
 static uint64_t round_up(double);
 static void append(char *, size_t, const char *, ...)
     __attribute__((format(printf, 3, 4)));
@@ -86,27 +90,42 @@ uint64_t
 report_size_needed(const struct report_period *p)
 {
 	struct change d;
-	double bytes;
+	double capacity, entry, bytes;
 
 	change_of(p, &d);
+	capacity = (double)p->now->capacity;
 	if (d.evicted == 0 || p->now->capacity == 0)
 		return 0;
-	bytes = (double)p->now->capacity + missing_bytes(p, &d);
-	bytes += bytes / 8;
+	entry = entry_bytes(p, &d);
+	bytes = capacity + entry * missing(p, &d, capacity / entry);
+	bytes *= 1 + margin(p->now, entry);
 	/* What a size buys is what this one did: some goes to the indexes. */
-	return round_up(bytes * (double)p->cache_size /
-	    (double)p->now->capacity);
+	return round_up(bytes * (double)p->cache_size / capacity);
 }
 
+/*
+ * What an entry that lives needs. Where entries that were removed or replaced
+ * have been, room is free only after those before them are gone, too.
+ */
 static double
-missing_bytes(const struct report_period *p, const struct change *d)
+entry_bytes(const struct report_period *p, const struct change *d)
 {
-	double entry, age, held, busy, period, stay, share, forecast;
+	double bytes;
 
-	entry = ENTRY_TYPICAL;
+	bytes = ENTRY_TYPICAL;
 	if (p->now->entries > 0 && p->now->bytes > 0)
-		entry = (double)p->now->bytes / (double)p->now->entries;
-	held = (double)p->now->capacity / entry;
+		bytes = (double)p->now->bytes / (double)p->now->entries;
+	if (d->gone < d->stores)
+		bytes *= (double)d->stores / (double)(d->stores - d->gone);
+	return bytes;
+}
+
+/* How many entries, where `held` fit: see above. */
+static double
+missing(const struct report_period *p, const struct change *d, double held)
+{
+	double age, busy, period, stay, share, forecast;
+
 	age = (double)d->evicted_age / (double)d->evicted;
 	stay = (double)p->session_timeout - age;
 	if (stay < 1)
@@ -121,7 +140,21 @@ missing_bytes(const struct report_period *p, const struct change *d)
 	    (period > FORECAST_SECONDS ? period : FORECAST_SECONDS);
 	if (share < forecast)
 		share = forecast;
-	return (double)d->evicted * share * entry;
+	return (double)d->evicted * share;
+}
+
+/* Four standard deviations (4 / sqrt(m)) in steps, an eighth at least. */
+static double
+margin(const struct tlscache_stat *now, double entry)
+{
+	double m, part;
+
+	m = (double)now->capacity / entry;
+	if (now->shards > 1)
+		m /= (double)now->shards;
+	for (part = 0.125; part < 1 && m * part * part < 16; part *= 2)
+		continue;
+	return part;
 }
 
 /*
@@ -137,10 +170,14 @@ change_of(const struct report_period *p, struct change *d)
 	b = p->before;
 	n = p->now;
 	if (n->hits < b->hits || n->misses < b->misses ||
-	    n->evicted < b->evicted || n->evicted_age < b->evicted_age)
+	    n->stores < b->stores || n->removes < b->removes ||
+	    n->replaced < b->replaced || n->evicted < b->evicted ||
+	    n->evicted_age < b->evicted_age)
 		b = &zero;
 	d->hits = n->hits - b->hits;
 	d->lookups = d->hits + n->misses - b->misses;
+	d->stores = n->stores - b->stores;
+	d->gone = n->removes - b->removes + n->replaced - b->replaced;
 	d->evicted = n->evicted - b->evicted;
 	d->evicted_age = n->evicted_age - b->evicted_age;
 }
