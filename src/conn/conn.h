@@ -16,6 +16,7 @@
 
 #include <sys/socket.h>
 
+#include "base/addr.h"
 #include "base/err.h"
 #include "conf/conf.h"
 #include "stats/scoreboard.h"
@@ -26,9 +27,9 @@ struct event_base;
 struct tls_front;
 
 /*
- * What a service does: events that come up to it. Every member but `name` and
- * `data` may be NULL. Any of them may call any function below; after
- * conn_close() only `closed` is still called.
+ * What a service does: events that come up to it. Every member but `name` may
+ * be NULL. Any of them may call any function below; after conn_close() and
+ * conn_abort() only `closed` is still called.
  */
 struct conn_ops {
 	const char *name;
@@ -48,16 +49,17 @@ struct conn_ops {
 	/*
 	 * Clear text, len > 0, never before `ready`. The service takes all of
 	 * it; it calls conn_pause() when it wants no more for now. buf is
-	 * scratch: gone after the return.
+	 * scratch: gone after the return. NULL: thrown away.
 	 */
 	void (*data)(struct conn *, const uint8_t *buf, size_t len);
 	/*
 	 * The client sends no more. orderly: it said so with close_notify and
 	 * still reads; otherwise the stream was cut (TCP's end without
-	 * close_notify) and may be incomplete. NULL: conn_finish().
+	 * close_notify) and may be incomplete. Not called while the service
+	 * has paused. NULL: conn_finish().
 	 */
 	void (*eof)(struct conn *, bool orderly);
-	/* conn_write() had returned false; there is room again. */
+	/* conn_write() or conn_has_room() had returned false; no longer so. */
 	void (*room)(struct conn *);
 	/* The worker drains: finish as soon as it does no harm. */
 	void (*drain)(struct conn *);
@@ -79,11 +81,15 @@ struct conn_hub_config {
 	struct slot *slot; /* counters of this worker */
 	unsigned worker;
 	bool log_connections;
-	void (*gone)(void *arg); /* a connection has freed its descriptors */
+	/* A connection has freed its descriptors; NULL: of no interest. */
+	void (*gone)(void *arg);
 	void *arg;
 };
 
-/* NULL when memory ran out. */
+/*
+ * NULL and errno: memory ran out, or ENOTSUP when the event base knows no
+ * edge-triggered events (epoll and kqueue do).
+ */
 struct conn_hub *conn_hub_new(const struct conn_hub_config *);
 /* Connections that are left are closed first, with CLOSE_STOPPED. */
 void conn_hub_free(struct conn_hub *);
@@ -111,26 +117,39 @@ struct event_base *conn_hub_base(const struct conn_hub *);
 struct slot *conn_hub_slot(const struct conn_hub *);
 unsigned conn_hub_worker(const struct conn_hub *);
 /*
- * A buffer that is free until control returns to the hub or conn_write() is
- * called with anything else; conn_write() may be given what stands in it.
+ * A buffer that is free until control returns to the hub; conn_write() may be
+ * given what stands in it.
  */
-#define CONN_SCRATCH_SIZE (256u << 10)
+#define CONN_SCRATCH_SIZE (128u << 10)
 uint8_t *conn_hub_scratch(struct conn_hub *);
 
 /*
+ * The functions below are for use within an event of the connection: in
+ * conn_ops, or in an event of the service's own (of a backend's socket, say)
+ * between these two. conn_enter() counts as activity. conn_leave() reads what
+ * the service is ready for again, sends what it wrote and frees a connection
+ * that was closed: it and its state may be gone afterwards.
+ */
+void conn_enter(struct conn *);
+void conn_leave(struct conn *);
+
+/*
  * Send len bytes of clear text. All of it is taken. Returns true while more
- * is welcome; false: some of it waits in memory, write no more until
+ * is welcome; false: the client is slower than the service, or the
+ * connection's share of this turn is used up; write no more until
  * conn_ops.room is called. What is written during one event goes out in one
  * piece at its end.
  */
 bool conn_write(struct conn *, const void *buf, size_t len);
+/* What conn_write() would return; false brings conn_ops.room, too. */
+bool conn_has_room(struct conn *);
 /* Stop and restart the flow of conn_ops.data; calls may repeat. */
 void conn_pause(struct conn *);
 void conn_resume(struct conn *);
 /*
  * No more output: send close_notify behind what is under way. The client may
  * go on sending until it ends its side; then the connection closes with
- * CLOSE_DONE.
+ * CLOSE_DONE. A client that neither sends nor closes has shutdown_timeout.
  */
 void conn_finish(struct conn *);
 /*
@@ -138,26 +157,45 @@ void conn_finish(struct conn *);
  * until the client closes, for shutdown_timeout at the most.
  */
 void conn_end(struct conn *);
-/* The only way out: counters, one log line, everything freed (soon). */
+/*
+ * Something broke: send what is under way, but no close_notify, so that the
+ * client sees that it is not all. Input is thrown away until the client
+ * closes, for shutdown_timeout at the most; a client that has sent more than
+ * we read would lose the end of our output otherwise.
+ */
+void conn_abort(struct conn *, enum close_reason);
+/*
+ * The only way out: counters, one log line, everything freed. At the end of
+ * the event, so that whoever is on the stack still has its connection.
+ */
 void conn_close(struct conn *, enum close_reason);
-/* A text for the log line's error field, without spaces. */
+/*
+ * A text for the log line's error field; the first one stays. Blanks become
+ * underscores.
+ */
 void conn_set_error(struct conn *, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
-/* The backend's name and the time its connection took, for the log line. */
+/*
+ * The backend's name, which must outlive the connection, and the time its
+ * connection took, for the log line.
+ */
 void conn_set_backend(struct conn *, const char *name, int64_t connect_us);
-/* Something moved elsewhere (the backend's side): not idle. */
-void conn_touch(struct conn *);
 
-/* What is known of the connection; strings are valid until it closes. */
+/*
+ * What is known of the connection. Strings are valid until it closes. Those
+ * that a handshake settles are "-" before its end. sni and alpn are the
+ * client's own words: quote them (conn/kv.h).
+ */
 struct conn_info {
 	uint64_t id; /* unique in the worker process */
-	const char *client, *listener;
+	const char *listener;
 	const char *sni; /* NULL: none was sent */
 	const char *certificate, *version, *cipher, *group;
-	const char *alpn; /* NULL: none was chosen */
 	const char *resumed; /* full, id, ticket, stateful */
 	int session_worker;  /* that made the session; -1: not known */
 	const char *client_certificate;
+	char alpn[256]; /* "": none was chosen */
+	char client[ADDR_TEXT_MAX];
 };
 void conn_info(struct conn *, struct conn_info *);
 

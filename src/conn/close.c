@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The end of a connection, from the service's wish or a failure to the last
+ * free(). Worker.
+ *
+ *	conn_finish, conn_end   close_notify; when it is sent, TCP's end; then
+ *	                        the client's end is waited for
+ *	conn_abort              the same without close_notify; all input is
+ *	                        thrown away
+ *	conn_close              at once
+ *
+ * A socket closed while there is input unread makes the kernel send a reset,
+ * which destroys output on its way to the client. So we close ours only after
+ * the client has closed, or after a while.
+ */
+#include "config.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <openssl/err.h>
+
+#include "conn/conn_int.h"
+#include "tls/tls.h"
+
+static void tell(struct conn *);
+static void count(const struct conn *);
+
+void
+conn_finish(struct conn *c)
+{
+	if (c->state != CONN_OPEN || c->flags & CONN_F_FINISHED)
+		return;
+	ERR_clear_error();
+	(void)SSL_shutdown(c->ssl);
+	c->flags |= CONN_F_FINISHED;
+	c->flags &= ~CONN_F_WANT_ROOM;
+}
+
+void
+conn_end(struct conn *c)
+{
+	conn_finish(c);
+	c->flags |= CONN_F_DISCARD;
+}
+
+void
+conn_abort(struct conn *c, enum close_reason reason)
+{
+	if (c->state == CONN_DEAD || c->state == CONN_LINGER)
+		return;
+	c->state = CONN_LINGER;
+	c->reason = reason;
+	c->shut = c->hub->now;
+}
+
+void
+conn_close(struct conn *c, enum close_reason reason)
+{
+	if (c->state == CONN_DEAD)
+		return;
+	if (c->state != CONN_LINGER)
+		c->reason = reason;
+	c->state = CONN_DEAD;
+}
+
+/*
+ * Output has been sent as far as possible: see whether our side can be closed
+ * now, or all of it.
+ */
+void
+conn_close_step(struct conn *c)
+{
+	bool ours_done, client_done;
+
+	if (c->state == CONN_LINGER)
+		tell(c);
+	if (c->flags & (CONN_F_RESET | CONN_F_BROKEN) && !conn_wants_input(c)) {
+		ours_done = c->flags & CONN_F_FINISHED &&
+		    !(c->flags & CONN_F_UNSENT);
+		conn_close(c, ours_done ? c->reason : CLOSE_CLIENT_ABORT);
+		return;
+	}
+	if (conn_output_waits(c) || !(c->state == CONN_LINGER ||
+	    (c->state == CONN_OPEN && c->flags & CONN_F_FINISHED)))
+		return;
+	client_done = c->flags & CONN_F_EOF ||
+	    (c->state == CONN_OPEN && c->flags & CONN_F_ENDED);
+	if (client_done) {
+		conn_close(c, c->reason);
+	} else if (!(c->flags & CONN_F_SHUT)) {
+		c->flags |= CONN_F_SHUT;
+		c->shut = c->hub->now;
+		(void)shutdown(c->fd, SHUT_WR);
+	}
+}
+
+/* Free a dead connection. */
+void
+conn_release(struct conn *c)
+{
+	struct conn_hub *hub = c->hub;
+
+	conn_output_flush(c);
+	tell(c);
+	count(c);
+	conn_log(c);
+	event_del(&c->ev);
+	conn_output_free(c);
+	if (c->ssl != NULL) {
+		/* Or SSL_free() would forget the session, as if misused. */
+		SSL_set_shutdown(c->ssl,
+		    SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+		SSL_free(c->ssl);
+	}
+	close(c->fd);
+	conn_deadline_remove(c);
+	if (c->flags & CONN_F_AGAIN)
+		TAILQ_REMOVE(&hub->again, c, again);
+	TAILQ_REMOVE(&hub->conns, c, link);
+	free(c->rest);
+	free(c->error);
+	free(c);
+}
+
+static void
+tell(struct conn *c)
+{
+	if (c->flags & CONN_F_TOLD)
+		return;
+	c->flags |= CONN_F_TOLD;
+	if (c->listener->ops->closed != NULL)
+		c->listener->ops->closed(c);
+}
+
+static void
+count(const struct conn *c)
+{
+	struct conn_hub *hub = c->hub;
+	struct slot *slot = hub->conf.slot;
+	uint64_t n;
+
+	hub->count--;
+	atomic_store_explicit(&slot->connections, hub->count,
+	    memory_order_relaxed);
+	n = atomic_load_explicit(&slot->closes[c->reason],
+	    memory_order_relaxed);
+	atomic_store_explicit(&slot->closes[c->reason], n + 1,
+	    memory_order_relaxed);
+	slot_add(slot, METRIC_CLOSED, 1);
+	if (c->flags & CONN_F_READY)
+		return;
+	switch (c->reason) {
+	case CLOSE_CLIENT_ABORT:
+	case CLOSE_HANDSHAKE:
+	case CLOSE_HANDSHAKE_TIMEOUT:
+	case CLOSE_NOT_TLS:
+		slot_add(slot, METRIC_HANDSHAKES_FAILED, 1);
+		break;
+	default:
+		break;
+	}
+}
+
+void
+conn_set_error(struct conn *c, const char *fmt, ...)
+{
+	char text[256], *p;
+	va_list ap;
+
+	if (c->error != NULL)
+		return;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	for (p = text; *p != '\0'; p++)
+		if (*p == ' ')
+			*p = '_';
+	c->error = strdup(text);
+}
+
+void
+conn_set_ssl_error(struct conn *c)
+{
+	char text[128];
+
+	tls_error_text(text, sizeof(text));
+	conn_set_error(c, "%s", text);
+}
+
+void
+conn_set_backend(struct conn *c, const char *name, int64_t connect_us)
+{
+	c->backend = name;
+	c->connect_us = connect_us;
+}

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * A connection's events: made, entered, served, left. What is to be done in
+ * each state is in handshake.c, stream.c and close.c. Worker.
+ *
+ * Everything that happens to a connection happens between conn_enter() and
+ * conn_leave(). Services are called there and may close it at any time; it is
+ * freed only in conn_leave(), so nobody on the stack is left with a dangling
+ * pointer.
+ */
+#include "config.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <netinet/tcp.h>
+
+#include "base/clock.h"
+#include "conn/conn_int.h"
+#include "tls/tls.h"
+
+static struct conn *make(struct conn_hub *, const struct listener *, int,
+    const struct sockaddr *, socklen_t);
+static int make_tls(struct conn *);
+static void note_nodelay(struct conn *);
+static bool step(struct conn *);
+
+int
+conn_new(struct conn_hub *hub, const struct listener *listener, int fd,
+    const struct sockaddr *sa, socklen_t len)
+{
+	struct conn *c;
+
+	slot_add(hub->conf.slot, METRIC_ACCEPTED, 1);
+	if ((c = make(hub, listener, fd, sa, len)) == NULL) {
+		slot_add(hub->conf.slot, METRIC_CLOSED, 1);
+		close(fd);
+		return -1;
+	}
+	conn_enter(c);
+	c->started = hub->now;
+	c->flags |= CONN_F_READABLE;
+	if (make_tls(c) == -1) {
+		conn_close(c, CLOSE_NO_MEMORY);
+		conn_leave(c);
+		return -1;
+	}
+	note_nodelay(c);
+	while (step(c))
+		;
+	/* Only now: the kernel shows at once whatever is there already. */
+	hub->doubt = false;
+	if (c->state != CONN_DEAD && event_add(&c->ev, NULL) == -1)
+		conn_close(c, CLOSE_NO_MEMORY);
+	conn_leave(c);
+	return 0;
+}
+
+static struct conn *
+make(struct conn_hub *hub, const struct listener *listener, int fd,
+    const struct sockaddr *sa, socklen_t len)
+{
+	struct conn *c;
+
+	if (conn_deadline_reserve(hub) == -1)
+		return NULL;
+	c = calloc(1, sizeof(*c) + listener->ops->state_size);
+	if (c == NULL)
+		return NULL;
+	c->hub = hub;
+	c->listener = listener;
+	c->fd = fd;
+	c->id = ++hub->next_id;
+	c->reason = CLOSE_DONE;
+	c->client.sa.sa_family = sa->sa_family;
+	if (sa->sa_family != AF_UNIX && len <= sizeof(c->client))
+		memcpy(&c->client, sa, len);
+	event_assign(&c->ev, hub->conf.base, fd, EV_READ | EV_ET | EV_PERSIST |
+	    (hub->early_close ? EV_CLOSED : 0), conn_event_cb, c);
+	TAILQ_INSERT_TAIL(&hub->conns, c, link);
+	hub->count++;
+	atomic_store_explicit(&hub->conf.slot->connections, hub->count,
+	    memory_order_relaxed);
+	return c;
+}
+
+static int
+make_tls(struct conn *c)
+{
+	struct conn_hub *hub = c->hub;
+
+	if ((c->ssl = tls_front_accept(c->listener->tls)) == NULL)
+		return -1;
+	BIO_up_ref(hub->bio);
+	SSL_set_bio(c->ssl, hub->bio, hub->bio);
+	return 0;
+}
+
+/*
+ * Accepted sockets have TCP_NODELAY from their listening socket on systems
+ * that pass it on (Linux does) if the master set it: then it need not be set
+ * for each. The first connection tells.
+ */
+static void
+note_nodelay(struct conn *c)
+{
+	struct conn_hub *hub = c->hub;
+	socklen_t len;
+	int on;
+
+	if (c->client.sa.sa_family == AF_UNIX) {
+		c->flags |= CONN_F_NODELAY;
+		return;
+	}
+	if (!hub->nodelay_known) {
+		on = 0;
+		len = sizeof(on);
+		hub->nodelay_inherited = getsockopt(c->fd, IPPROTO_TCP,
+		    TCP_NODELAY, &on, &len) == 0 && on != 0;
+		hub->nodelay_known = true;
+	}
+	if (hub->nodelay_inherited)
+		c->flags |= CONN_F_NODELAY;
+}
+
+void
+conn_event_cb(evutil_socket_t fd, short what, void *arg)
+{
+	struct conn *c = arg;
+
+	conn_enter(c);
+	c->flags |= CONN_F_READABLE;
+	if (what & EV_CLOSED)
+		c->flags |= CONN_F_FIN;
+	conn_leave(c);
+}
+
+void
+conn_enter(struct conn *c)
+{
+	struct conn_hub *hub = c->hub;
+
+	assert(hub->current == NULL);
+	hub->current = c;
+	hub->now = c->active = clock_mono_us();
+	hub->in_len = 0;
+	if (c->rest != NULL) {
+		hub->in = c->rest->data + c->rest->pos;
+		hub->in_len = c->rest->len - c->rest->pos;
+	}
+	hub->tx_len = 0;
+	hub->share_reads = CONN_SHARE_READS;
+	hub->share_write = CONN_SHARE_WRITE;
+	hub->doubt = false;
+}
+
+void
+conn_leave(struct conn *c)
+{
+	struct conn_hub *hub = c->hub;
+
+	assert(hub->current == c);
+	do {
+		if (hub->doubt) {
+			hub->doubt = false;
+			c->flags |= CONN_F_READABLE;
+		}
+		while (step(c))
+			;
+	} while (hub->doubt && c->state != CONN_DEAD);
+	if (c->state != CONN_DEAD && conn_input_keep(c) == -1)
+		conn_close(c, CLOSE_NO_MEMORY);
+	if (c->state == CONN_DEAD) {
+		conn_release(c);
+		hub->current = NULL;
+		if (hub->conf.gone != NULL)
+			hub->conf.gone(hub->conf.arg);
+		return;
+	}
+	conn_deadline_set(c, conn_timeout_at(c));
+	hub->current = NULL;
+}
+
+/*
+ * Read and serve, then send, then see whether it is over. Returns whether
+ * there is more to do at once.
+ */
+static bool
+step(struct conn *c)
+{
+	if (c->state == CONN_HANDSHAKE)
+		conn_handshake(c);
+	if (c->state == CONN_OPEN)
+		conn_stream(c);
+	if (c->state == CONN_LINGER)
+		conn_input_discard(c);
+	conn_output_flush(c);
+	if (c->state != CONN_DEAD)
+		conn_close_step(c);
+	if (c->state == CONN_DEAD)
+		return false;
+	if (conn_give_room(c))
+		return true;
+	if (!conn_wants_input(c))
+		return false;
+	if (c->hub->share_reads > 0)
+		return true;
+	conn_again(c);
+	return false;
+}
+
+void *
+conn_state(struct conn *c)
+{
+	return c->service_state;
+}
+
+const struct listener *
+conn_listener(const struct conn *c)
+{
+	return c->listener;
+}
+
+struct conn_hub *
+conn_hub(const struct conn *c)
+{
+	return c->hub;
+}

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What the files of conn/ know of each other. The way of a byte:
+ *
+ *	socket → hub->rx → OpenSSL → hub->clear → conn_ops.data
+ *	   io.c         bio.c     stream.c
+ *	socket ← hub->tx ← OpenSSL ← conn_write()
+ *
+ * The buffers are the hub's and serve whichever connection is `current`, from
+ * conn_enter() to conn_leave(). What a connection cannot get rid of within its
+ * event it keeps in memory of its own: ciphertext that the service did not
+ * want yet in `rest`, ciphertext that the kernel did not take in `out`. Both
+ * are NULL in an idle connection.
+ */
+#ifndef CONN_CONN_INT_H
+#define CONN_CONN_INT_H
+
+#include <sys/queue.h>
+#include <netinet/in.h>
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+#include <openssl/bio.h>
+#include <openssl/ssl.h>
+
+#include "conn/conn.h"
+
+#define CONN_RX_SIZE (64u << 10)
+#define CONN_TX_SIZE (136u << 10) /* CONN_SCRATCH_SIZE as TLS records */
+#define CONN_RECORD_MAX 16384	  /* clear text in one record */
+#define CONN_CLEAR_SIZE (CONN_RX_SIZE + CONN_RECORD_MAX)
+/* A connection's share of one event: reads from the socket, bytes written. */
+#define CONN_SHARE_READS 4
+#define CONN_SHARE_WRITE (512u << 10)
+/* No more is read from a client that has left so much unread. */
+#define CONN_OUT_MAX (1u << 20)
+
+enum conn_state {
+	CONN_HANDSHAKE,
+	CONN_OPEN,   /* clear text may go both ways */
+	CONN_LINGER, /* broken: our output goes out, input goes nowhere */
+	CONN_DEAD,   /* conn_close() was called; conn_leave() frees it */
+};
+
+/* struct conn.flags */
+#define CONN_F_READABLE (1u << 0) /* the kernel may hold input */
+#define CONN_F_FIN (1u << 1)	  /* … and the end of input behind it */
+#define CONN_F_EOF (1u << 2)	  /* all input was read, TCP has ended it */
+#define CONN_F_RESET (1u << 3)	  /* … by a reset */
+#define CONN_F_BROKEN (1u << 4)	  /* the kernel refuses output */
+#define CONN_F_ENDED (1u << 5)	  /* the client's end is known upstairs */
+#define CONN_F_ORDERLY (1u << 6)  /* … by close_notify */
+#define CONN_F_PAUSED (1u << 7)
+#define CONN_F_DISCARD (1u << 8)   /* conn_end() was called */
+#define CONN_F_FINISHED (1u << 9)  /* our close_notify was written */
+#define CONN_F_SHUT (1u << 10)	   /* … and sent, and TCP's end behind it */
+#define CONN_F_WANT_ROOM (1u << 11)
+#define CONN_F_UNSENT (1u << 12)   /* the service's bytes wait here */
+#define CONN_F_BEGUN (1u << 13)	   /* ops->begin was called */
+#define CONN_F_READY (1u << 14)	   /* the handshake was completed */
+#define CONN_F_TOLD (1u << 15)	   /* ops->closed was called */
+#define CONN_F_HEARD (1u << 16)	   /* the client has sent something */
+#define CONN_F_NOT_TLS (1u << 17)  /* … that TLS does not begin with */
+#define CONN_F_AGAIN (1u << 18)	   /* is in hub->again */
+#define CONN_F_NODELAY (1u << 19)  /* TCP_NODELAY is on, or not TCP */
+
+/* Ciphertext received and not yet shown to OpenSSL. */
+struct conn_rest {
+	size_t pos, len;
+	uint8_t data[];
+};
+
+/* Ciphertext not yet sent; made when the kernel refuses for the first time. */
+struct conn_out {
+	struct event ev; /* writable again */
+	uint8_t *data;	 /* NULL: nothing waits */
+	size_t pos, len, size;
+};
+
+struct conn {
+	struct event ev; /* input */
+	SSL *ssl;
+	struct conn_hub *hub;
+	const struct listener *listener;
+	TAILQ_ENTRY(conn) link;
+	TAILQ_ENTRY(conn) again;
+	struct conn_rest *rest;
+	struct conn_out *out;
+	char *error;
+	const char *backend;
+	uint64_t id;
+	uint64_t in, out_bytes; /* clear text */
+	int64_t started;	/* times: µs, as of hub->now */
+	int64_t active;		/* something moved */
+	int64_t shut;		/* our side was closed */
+	int64_t handshake_us, connect_us;
+	int fd;
+	uint32_t flags;
+	uint32_t deadline; /* place in hub->deadlines; 0: none */
+	uint8_t state;	   /* enum conn_state */
+	uint8_t reason;	   /* enum close_reason */
+	union {
+		struct sockaddr sa;
+		struct sockaddr_in in4;
+		struct sockaddr_in6 in6;
+	} client;
+	_Alignas(max_align_t) uint8_t service_state[];
+};
+
+TAILQ_HEAD(conn_list, conn);
+
+/* A binary heap, the earliest first, from [1]; see deadline.c. */
+struct conn_deadlines {
+	struct conn_deadline {
+		int64_t at;
+		struct conn *conn;
+	} *v;
+	size_t n, size;
+	int64_t armed; /* when the timer fires; INT64_MAX: not set */
+	struct event timer;
+};
+
+struct conn_hub {
+	struct conn_hub_config conf;
+	struct conn_list conns;
+	struct conn_list again; /* have more to do than their share */
+	struct event again_ev;
+	struct conn_deadlines deadlines;
+	size_t count;
+	uint64_t next_id;
+	bool draining;
+	bool early_close; /* the event base reports EV_CLOSED */
+	bool nodelay_known, nodelay_inherited;
+
+	BIO_METHOD *method;
+	BIO *bio; /* of all SSLs; see bio.c */
+	uint8_t *rx, *tx, *clear, *scratch;
+
+	/* The connection being served, and what is about it for that time. */
+	struct conn *current;
+	int64_t now;
+	const uint8_t *in; /* ciphertext to be read: in rx or current->rest */
+	size_t in_len;
+	size_t tx_len;
+	unsigned share_reads;
+	size_t share_write;
+	bool doubt; /* the last read was short: a reset may hide behind it */
+};
+
+/* bio.c */
+int conn_bio_setup(struct conn_hub *);
+void conn_bio_free(struct conn_hub *);
+
+/* io.c: between the socket and the scratch buffers */
+bool conn_input(struct conn *);
+void conn_input_discard(struct conn *);
+int conn_input_keep(struct conn *);
+void conn_output_put(struct conn *, const void *, size_t);
+void conn_output_flush(struct conn *);
+bool conn_output_waits(const struct conn *);
+void conn_output_free(struct conn *);
+void conn_writable_cb(evutil_socket_t, short, void *);
+
+/* conn.c */
+void conn_again(struct conn *);
+void conn_event_cb(evutil_socket_t, short, void *);
+
+/* handshake.c, stream.c: what there is to do in these states */
+void conn_handshake(struct conn *);
+void conn_stream(struct conn *);
+bool conn_wants_input(const struct conn *);
+bool conn_give_room(struct conn *);
+
+/* close.c */
+void conn_set_ssl_error(struct conn *);
+void conn_close_step(struct conn *);
+void conn_release(struct conn *);
+
+/* deadline.c */
+int conn_deadline_setup(struct conn_hub *);
+void conn_deadline_free(struct conn_hub *);
+int conn_deadline_reserve(struct conn_hub *);
+void conn_deadline_set(struct conn *, int64_t at);
+void conn_deadline_remove(struct conn *);
+/* timeout.c */
+int64_t conn_timeout_at(const struct conn *);
+void conn_timeout(struct conn *);
+
+/* log.c */
+void conn_log(struct conn *);
+
+#endif

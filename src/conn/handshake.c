@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The handshake: from the first byte to ops->ready, or to an alert and the
+ * reason for the log. Worker.
+ */
+#include "config.h"
+
+#include <openssl/err.h>
+
+#include "conn/conn_int.h"
+#include "tls/tls.h"
+
+static void begin(struct conn *);
+static void complete(struct conn *);
+static void cut(struct conn *);
+
+void
+conn_handshake(struct conn *c)
+{
+	struct conn_hub *hub = c->hub;
+	int ret;
+
+	while (hub->in_len > 0 || conn_input(c)) {
+		ERR_clear_error();
+		ret = SSL_do_handshake(c->ssl);
+		if (c->state == CONN_DEAD)
+			return; /* out of memory in conn_output_put() */
+		if (ret == 1) {
+			complete(c);
+			return;
+		}
+		if (SSL_get_error(c->ssl, ret) != SSL_ERROR_WANT_READ) {
+			conn_set_ssl_error(c);
+			conn_abort(c, c->flags & CONN_F_NOT_TLS ?
+			    CLOSE_NOT_TLS : CLOSE_HANDSHAKE);
+			return;
+		}
+	}
+	if (c->flags & CONN_F_EOF) {
+		cut(c);
+		return;
+	}
+	/* An answer to the ClientHello: send it, then use the time it takes. */
+	if (hub->tx_len > 0 && !(c->flags & CONN_F_BEGUN)) {
+		conn_output_flush(c);
+		begin(c);
+	}
+}
+
+static void
+begin(struct conn *c)
+{
+	c->flags |= CONN_F_BEGUN;
+	if (c->state == CONN_HANDSHAKE && c->listener->ops->begin != NULL)
+		c->listener->ops->begin(c);
+}
+
+static void
+complete(struct conn *c)
+{
+	const struct conn_ops *ops = c->listener->ops;
+	enum metric m;
+
+	if (!(c->flags & CONN_F_BEGUN))
+		begin(c);
+	if (c->state != CONN_HANDSHAKE)
+		return;
+	m = SSL_session_reused(c->ssl) ? METRIC_HANDSHAKES_RESUMED :
+	    METRIC_HANDSHAKES_FULL;
+	slot_add(c->hub->conf.slot, m, 1);
+	c->handshake_us = c->hub->now - c->started;
+	c->flags |= CONN_F_READY;
+	c->state = CONN_OPEN;
+	if (ops->ready != NULL)
+		ops->ready(c);
+	if (c->hub->draining && c->state == CONN_OPEN && ops->drain != NULL)
+		ops->drain(c);
+}
+
+static void
+cut(struct conn *c)
+{
+	if (!(c->flags & CONN_F_HEARD)) {
+		conn_close(c, CLOSE_CLIENT_GONE);
+		return;
+	}
+	conn_set_error(c, "in the handshake");
+	conn_close(c, c->flags & CONN_F_NOT_TLS ? CLOSE_NOT_TLS :
+	    CLOSE_CLIENT_ABORT);
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: ISC */
+/* What is known of a connection, for the log and for services. Worker. */
+#include "config.h"
+
+#include <string.h>
+
+#include "conn/conn_int.h"
+#include "tls/tls.h"
+
+static void handshake_info(struct conn *, struct conn_info *);
+
+void
+conn_info(struct conn *c, struct conn_info *info)
+{
+	memset(info, 0, sizeof(*info));
+	info->id = c->id;
+	info->listener = c->listener->conf->name;
+	info->certificate = info->version = info->cipher = info->group = "-";
+	info->resumed = info->client_certificate = "-";
+	info->session_worker = -1;
+	addr_format(&c->client.sa, sizeof(c->client), info->client,
+	    sizeof(info->client));
+	if (c->ssl == NULL || !(c->flags & CONN_F_HEARD))
+		return;
+	info->sni = tls_server_name(c->ssl);
+	info->certificate = tls_certificate_title(c->ssl);
+	info->client_certificate = tls_client_verdict(c->ssl);
+	if (c->flags & CONN_F_READY)
+		handshake_info(c, info);
+}
+
+static void
+handshake_info(struct conn *c, struct conn_info *info)
+{
+	const unsigned char *alpn;
+	unsigned len;
+
+	info->version = SSL_get_version(c->ssl);
+	info->cipher = SSL_get_cipher_name(c->ssl);
+	info->group = tls_group(c->ssl);
+	info->resumed = tls_resumed_name(tls_resumed(c->ssl));
+	info->session_worker = tls_session_worker(c->ssl);
+	SSL_get0_alpn_selected(c->ssl, &alpn, &len);
+	if (alpn != NULL && len < sizeof(info->alpn))
+		memcpy(info->alpn, alpn, len);
+}

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Clear text between OpenSSL and the service, with back-pressure both ways.
+ * Worker.
+ */
+#include "config.h"
+
+#include <openssl/err.h>
+
+#include "conn/conn_int.h"
+
+static bool takes_input(const struct conn *);
+static void read_records(struct conn *);
+static void deliver(struct conn *, size_t);
+static void end_of_input(struct conn *);
+static bool closed_by_client(const struct conn *);
+static bool room(const struct conn *);
+
+/* Read all that is there and wanted; events go up. */
+void
+conn_stream(struct conn *c)
+{
+	struct conn_hub *hub = c->hub;
+
+	while (takes_input(c) && !closed_by_client(c) &&
+	    (hub->in_len > 0 || conn_input(c)))
+		read_records(c);
+	if (takes_input(c) && (closed_by_client(c) ||
+	    (hub->in_len == 0 && c->flags & CONN_F_EOF)))
+		end_of_input(c);
+	/* What comes after close_notify is nothing; a reset says something. */
+	if (c->state == CONN_OPEN && c->flags & CONN_F_ENDED)
+		conn_input_discard(c);
+}
+
+/*
+ * A client that makes us answer (key updates) and does not read the answers
+ * must not fill our memory.
+ */
+static bool
+takes_input(const struct conn *c)
+{
+	if (c->state != CONN_OPEN || c->flags & CONN_F_ENDED)
+		return false;
+	if (c->flags & CONN_F_PAUSED && !(c->flags & CONN_F_DISCARD))
+		return false;
+	return !conn_output_waits(c) ||
+	    c->out->len - c->out->pos < CONN_OUT_MAX;
+}
+
+static bool
+closed_by_client(const struct conn *c)
+{
+	return SSL_get_shutdown(c->ssl) & SSL_RECEIVED_SHUTDOWN;
+}
+
+/* Whether there is input that conn_stream() and the like would read. */
+bool
+conn_wants_input(const struct conn *c)
+{
+	if (c->state == CONN_OPEN && !(c->flags & CONN_F_ENDED) &&
+	    !takes_input(c))
+		return false;
+	return c->hub->in_len > 0 || c->flags & CONN_F_READABLE;
+}
+
+/*
+ * Decrypt as much of the input as one delivery holds. There is room for a
+ * whole record each time, so that OpenSSL never keeps the rest of one.
+ */
+static void
+read_records(struct conn *c)
+{
+	size_t len, n;
+	int error;
+
+	error = SSL_ERROR_WANT_READ;
+	len = 0;
+	while (c->hub->in_len > 0 && len + CONN_RECORD_MAX <= CONN_CLEAR_SIZE) {
+		ERR_clear_error();
+		if (SSL_read_ex(c->ssl, c->hub->clear + len,
+			CONN_CLEAR_SIZE - len, &n) == 1) {
+			len += n;
+			continue;
+		}
+		error = SSL_get_error(c->ssl, 0);
+		if (error != SSL_ERROR_WANT_READ)
+			break;
+	}
+	/* The service may call OpenSSL, which would lose the reason. */
+	if (error != SSL_ERROR_WANT_READ && error != SSL_ERROR_ZERO_RETURN)
+		conn_set_ssl_error(c);
+	if (len > 0)
+		deliver(c, len);
+	if (error != SSL_ERROR_WANT_READ && error != SSL_ERROR_ZERO_RETURN)
+		conn_abort(c, CLOSE_PROTOCOL);
+}
+
+static void
+deliver(struct conn *c, size_t len)
+{
+	const struct conn_ops *ops = c->listener->ops;
+
+	c->in += len;
+	slot_add(c->hub->conf.slot, METRIC_BYTES_IN, len);
+	if (c->state == CONN_OPEN && !(c->flags & CONN_F_DISCARD) &&
+	    ops->data != NULL)
+		ops->data(c, c->hub->clear, len);
+}
+
+/* After a reset there is nobody to tell: conn_close_step() sees to it. */
+static void
+end_of_input(struct conn *c)
+{
+	bool orderly;
+
+	orderly = closed_by_client(c);
+	c->flags |= CONN_F_ENDED;
+	if (!orderly && !(c->flags & CONN_F_FINISHED))
+		c->reason = CLOSE_CLIENT_ABORT;
+	if (c->flags & CONN_F_DISCARD)
+		return;
+	if (!orderly && c->flags & (CONN_F_RESET | CONN_F_BROKEN))
+		return;
+	if (c->listener->ops->eof != NULL)
+		c->listener->ops->eof(c, orderly);
+	else
+		conn_finish(c);
+}
+
+bool
+conn_write(struct conn *c, const void *buf, size_t len)
+{
+	struct conn_hub *hub = c->hub;
+	const uint8_t *p = buf;
+	size_t n, left;
+
+	if (c->state != CONN_OPEN || c->flags & CONN_F_FINISHED)
+		return false;
+	c->flags |= CONN_F_UNSENT;
+	for (left = len; left > 0; left -= n, p += n) {
+		ERR_clear_error();
+		if (SSL_write_ex(c->ssl, p, left, &n) != 1) {
+			conn_set_ssl_error(c);
+			conn_abort(c, CLOSE_PROTOCOL);
+			return false;
+		}
+	}
+	c->out_bytes += len;
+	slot_add(hub->conf.slot, METRIC_BYTES_OUT, len);
+	hub->share_write -= len < hub->share_write ? len : hub->share_write;
+	return conn_has_room(c);
+}
+
+bool
+conn_has_room(struct conn *c)
+{
+	if (room(c))
+		return true;
+	c->flags |= CONN_F_WANT_ROOM;
+	return false;
+}
+
+static bool
+room(const struct conn *c)
+{
+	return c->state == CONN_OPEN && !(c->flags & CONN_F_FINISHED) &&
+	    !conn_output_waits(c) && c->hub->share_write > 0;
+}
+
+/* Tell the service if it waits for room. Returns whether it was told. */
+bool
+conn_give_room(struct conn *c)
+{
+	if (!(c->flags & CONN_F_WANT_ROOM))
+		return false;
+	if (room(c)) {
+		c->flags &= ~CONN_F_WANT_ROOM;
+		if (c->listener->ops->room != NULL)
+			c->listener->ops->room(c);
+		return true;
+	}
+	if (c->hub->share_write == 0)
+		conn_again(c);
+	return false;
+}
+
+void
+conn_pause(struct conn *c)
+{
+	c->flags |= CONN_F_PAUSED;
+}
+
+void
+conn_resume(struct conn *c)
+{
+	c->flags &= ~CONN_F_PAUSED;
+}
