@@ -135,7 +135,8 @@ start(struct master *m, struct conf *conf)
 	m->next = generation_new(m, conf, &err);
 	if (m->next == NULL)
 		fatalx("%s", err.text);
-	if (tls_keys_load(m->keys, conf, &err) == -1) {
+	if (tls_keys_load(m->keys, conf, &err) == -1 ||
+	    observe_open(m, conf, &err) == -1) {
 		sockets_close(m, true);
 		fatalx("%s", err.text);
 	}
@@ -268,6 +269,7 @@ upkeep_event_cb(evutil_socket_t fd, short what, void *arg)
 		(void)tlscache_expire(m->sessions, EXPIRE_WORK, now);
 	if (tlscache_keys_rotate(m->keys, now) < 0)
 		log_errorx("ticket keys could not be rotated");
+	observe_tick(m);
 }
 
 static void
@@ -275,6 +277,7 @@ master_release(struct master *m)
 {
 	size_t i;
 
+	observe_close(m);
 	sockets_close(m, true);
 	for (i = 0; i < sizeof(watched) / sizeof(watched[0]); i++)
 		event_del(&m->signals[i]);
@@ -284,6 +287,7 @@ master_release(struct master *m)
 	tlscache_close(m->sessions);
 	tlscache_keys_close(m->keys);
 	scoreboard_free(m->scoreboard);
+	free(m->restarts);
 	event_base_free(m->base);
 	pidfile_remove(m->pidfile);
 }

@@ -77,7 +77,6 @@ struct seat {
 	struct event retry;
 	unsigned faults;	 /* deaths in a row soon after the start */
 	struct process *cover;	 /* serves this one's queue meanwhile */
-	uint64_t restarts;
 };
 
 enum master_state {
@@ -107,6 +106,15 @@ struct master {
 	int64_t started;      /* clock_wall() */
 	int notify;	      /* daemon: the waiting parent, or -1 */
 	int status;	      /* of the exit */
+	unsigned *restarts; /* by worker number, over all generations */
+	unsigned nrestarts;
+	struct ctl *ctl; /* control socket; NULL: none */
+	struct ctl_worker *view_workers;
+	int64_t reload_time; /* clock_wall() of the last one; 0: none */
+	bool reload_failed;
+	char reload_error[1024];
+	int64_t line_time; /* of the last line about the cache */
+	struct tlscache_stat line_stat;
 	struct event signals[6];
 	struct event deadline;	/* of a start, reload or stop */
 	struct event upkeep;	/* expiry, ticket keys */
@@ -169,6 +177,19 @@ void reload_begin(struct master *);
 /* All workers of `next` serve. */
 void reload_commit(struct master *);
 void reload_abort(struct master *, const char *why);
+
+/* observe.c */
+int observe_open(struct master *, const struct conf *, struct err *);
+/* control_socket and control_mode after a reload. */
+void observe_change(struct master *, const struct conf *);
+void observe_close(struct master *);
+/* How a reload ended; error NULL: well. */
+void observe_reload(struct master *, const char *error);
+/* A line about the session cache in the log; begin anew without one. */
+void observe_line(struct master *);
+void observe_line_begin(struct master *);
+/* Once a second: is a line due? */
+void observe_tick(struct master *);
 
 /* stop.c */
 void stop_graceful(struct master *);

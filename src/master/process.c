@@ -18,6 +18,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "master/ctl.h"
 #include "master/master_int.h"
 
 static void control_event_cb(evutil_socket_t, short, void *);
@@ -101,6 +102,8 @@ child(struct master *m, struct process *self, int master_end,
 	if (event_reinit(m->base) == -1)
 		_exit(WORKER_EXIT_SETUP);
 	event_base_free(m->base);
+	if (m->ctl != NULL)
+		ctl_forget(m->ctl);
 	close(master_end);
 	TAILQ_FOREACH(p, &m->processes, entry)
 		if (p->fd != -1)

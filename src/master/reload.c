@@ -42,6 +42,7 @@ reload_begin(struct master *m)
 	if (m->next == NULL) {
 		log_errorx("%s", err.text);
 		log_errorx("reload failed: the running configuration stays");
+		observe_reload(m, err.text);
 		return;
 	}
 	warn_fixed(m->current->conf, conf);
@@ -65,6 +66,8 @@ reload_commit(struct master *m)
 	int error;
 
 	event_del(&m->deadline);
+	if (old != NULL)
+		observe_line(m);
 	m->current = m->next;
 	m->next = NULL;
 	if (m->current->sessions != NULL) {
@@ -80,6 +83,7 @@ reload_commit(struct master *m)
 				    "are lost: %s", tlscache_strerror(error));
 			old->sessions = sessions;
 		}
+		observe_line_begin(m);
 	}
 	supervise_seat(m);
 	sockets_commit(m);
@@ -93,6 +97,8 @@ reload_commit(struct master *m)
 	if (old != NULL) {
 		log_notice("reloaded: generation %u, %u workers are ready",
 		    m->current->number, m->current->conf->workers);
+		observe_reload(m, NULL);
+		observe_change(m, m->current->conf);
 		end_generation(m, old, 0);
 	} else {
 		master_serving(m);
@@ -119,6 +125,7 @@ reload_abort(struct master *m, const char *why)
 		return;
 	}
 	log_errorx("reload failed: %s; the running configuration stays", why);
+	observe_reload(m, why);
 	m->state = MASTER_RUNNING;
 	sockets_abort(m);
 	end_generation(m, g, SIGKILL);
@@ -153,8 +160,6 @@ static void
 warn_fixed(const struct conf *now, const struct conf *next)
 {
 	warn_changed(&now->pid_file, &next->pid_file, "pid_file");
-	warn_changed(&now->control_socket, &next->control_socket,
-	    "control_socket");
 }
 
 static void

@@ -57,6 +57,13 @@ supervise_seat(struct master *m)
 
 	supervise_clear(m);
 	m->nseats = m->current->conf->workers;
+	if (m->nseats > m->nrestarts) {
+		m->restarts = xreallocarray(m->restarts, m->nseats,
+		    sizeof(*m->restarts));
+		for (i = m->nrestarts; i < m->nseats; i++)
+			m->restarts[i] = 0;
+		m->nrestarts = m->nseats;
+	}
 	m->seats = xcalloc(m->nseats, sizeof(*m->seats));
 	for (i = 0; i < m->nseats; i++) {
 		m->seats[i].master = m;
@@ -149,7 +156,7 @@ process_gone(struct master *m, struct process *p, int status)
 		if (g->alive == 0)
 			generation_free(g);
 	} else if (!expected && seat != NULL) {
-		seat->restarts++;
+		m->restarts[seat - m->seats]++;
 		seat->faults += fault ? 1 : 0;
 		seat_refill(seat);
 		cover_all(m);
