@@ -26,6 +26,9 @@ enum log_level {
 /* Parse "error" … "debug". Returns 0, or -1 when it is none of them. */
 int log_level_parse(const char *, enum log_level *);
 
+/* Parse "daemon", "local0" …: the number for openlog(3). 0 or -1. */
+int log_facility_parse(const char *, int *);
+
 /*
  * Send the log to "stderr", "syslog" or an absolute path of a file, which is
  * opened for appending (created with mode 0640) and inherited by children.

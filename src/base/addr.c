@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: ISC */
+/* Socket addresses as text; see addr.h. Any process. */
+#include "config.h"
+
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <netinet/in.h>
+
+#include <netdb.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/addr.h"
+
+#define UNIX_PREFIX "unix:"
+
+static int parse_unix(const char *, struct addr *, const struct loc *,
+    struct err *);
+static int split(const char *, char *, size_t, const char **);
+static bool is_port(const char *);
+
+int
+addr_parse(const char *text, struct addr *addr, const struct loc *loc,
+    struct err *err)
+{
+	struct addrinfo hints, *found;
+	const char *port;
+	char host[256];
+	int error;
+
+	memset(addr, 0, sizeof(*addr));
+	if (strncmp(text, UNIX_PREFIX, strlen(UNIX_PREFIX)) == 0)
+		return parse_unix(text, addr, loc, err);
+	if (split(text, host, sizeof(host), &port) == -1 || !is_port(port))
+		return err_set(err, loc, "\"%s\" is not an address; expected "
+		    "HOST:PORT, [IPV6]:PORT or unix:/PATH", text);
+	memset(&hints, 0, sizeof(hints));
+	hints.ai_socktype = SOCK_STREAM;
+	hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
+	error = getaddrinfo(strcmp(host, "*") == 0 ? "0.0.0.0" : host, port,
+	    &hints, &found);
+	if (error != 0)
+		return err_set(err, loc, "address \"%s\": %s", text,
+		    gai_strerror(error));
+	memcpy(&addr->ss, found->ai_addr, found->ai_addrlen);
+	addr->len = found->ai_addrlen;
+	freeaddrinfo(found);
+	return 0;
+}
+
+static int
+parse_unix(const char *text, struct addr *addr, const struct loc *loc,
+    struct err *err)
+{
+	struct sockaddr_un *un = (struct sockaddr_un *)&addr->ss;
+	const char *path = text + strlen(UNIX_PREFIX);
+
+	if (path[0] != '/')
+		return err_set(err, loc, "\"%s\": the path of a Unix socket "
+		    "must be absolute", text);
+	if (strlen(path) >= sizeof(un->sun_path))
+		return err_set(err, loc, "\"%s\": the path of a Unix socket "
+		    "has %zu characters at the most", text,
+		    sizeof(un->sun_path) - 1);
+	un->sun_family = AF_UNIX;
+	strcpy(un->sun_path, path);
+	addr->len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) +
+	    strlen(path) + 1);
+	return 0;
+}
+
+/* "host:port" or "[host]:port" → host and port. */
+static int
+split(const char *text, char *host, size_t size, const char **port)
+{
+	const char *begin = text, *end;
+
+	if (text[0] == '[') {
+		begin++;
+		end = strchr(text, ']');
+		if (end == NULL || end[1] != ':')
+			return -1;
+		*port = end + 2;
+	} else {
+		end = strchr(text, ':');
+		if (end == NULL || strchr(end + 1, ':') != NULL)
+			return -1;
+		*port = end + 1;
+	}
+	if (end == begin || (size_t)(end - begin) >= size)
+		return -1;
+	memcpy(host, begin, (size_t)(end - begin));
+	host[end - begin] = '\0';
+	return 0;
+}
+
+static bool
+is_port(const char *text)
+{
+	unsigned long port = 0;
+
+	if (*text == '\0' || strlen(text) > 5)
+		return false;
+	for (; *text != '\0'; text++) {
+		if (*text < '0' || *text > '9')
+			return false;
+		port = port * 10 + (unsigned long)(*text - '0');
+	}
+	return port <= 65535;
+}
+
+void
+addr_format(const struct sockaddr *sa, socklen_t len, char *buf, size_t size)
+{
+	const struct sockaddr_un *un = (const struct sockaddr_un *)sa;
+	char host[NI_MAXHOST], port[NI_MAXSERV];
+	size_t off = offsetof(struct sockaddr_un, sun_path);
+
+	if ((size_t)len < sizeof(sa->sa_family)) {
+		snprintf(buf, size, "-");
+	} else if (sa->sa_family == AF_UNIX) {
+		snprintf(buf, size, UNIX_PREFIX "%.*s",
+		    (size_t)len > off ? (int)((size_t)len - off) : 0,
+		    un->sun_path);
+	} else if (getnameinfo(sa, len, host, sizeof(host), port,
+	    sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV) != 0) {
+		snprintf(buf, size, "-");
+	} else {
+		snprintf(buf, size,
+		    sa->sa_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host,
+		    port);
+	}
+}
+
+bool
+addr_equal(const struct addr *a, const struct addr *b)
+{
+	const struct sockaddr_in *a4, *b4;
+	const struct sockaddr_in6 *a6, *b6;
+
+	if (a->ss.ss_family != b->ss.ss_family)
+		return false;
+	switch (a->ss.ss_family) {
+	case AF_INET:
+		a4 = (const struct sockaddr_in *)&a->ss;
+		b4 = (const struct sockaddr_in *)&b->ss;
+		return a4->sin_port == b4->sin_port &&
+		    a4->sin_addr.s_addr == b4->sin_addr.s_addr;
+	case AF_INET6:
+		a6 = (const struct sockaddr_in6 *)&a->ss;
+		b6 = (const struct sockaddr_in6 *)&b->ss;
+		return a6->sin6_port == b6->sin6_port &&
+		    a6->sin6_scope_id == b6->sin6_scope_id &&
+		    memcmp(&a6->sin6_addr, &b6->sin6_addr,
+		    sizeof(a6->sin6_addr)) == 0;
+	default:
+		return a->len == b->len &&
+		    memcmp(&a->ss, &b->ss, a->len) == 0;
+	}
+}
+
+bool
+addr_is_unix(const struct addr *addr)
+{
+	return addr->ss.ss_family == AF_UNIX;
+}

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: ISC */
+/* File descriptors; see fd.h. Any process. */
+#include "config.h"
+
+#include <sys/resource.h>
+#include <sys/socket.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+
+int
+fd_nonblock(int fd)
+{
+	int flags;
+
+	flags = fcntl(fd, F_GETFL);
+	return flags == -1 ? -1 : fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+}
+
+int
+fd_cloexec(int fd)
+{
+	int flags;
+
+	flags = fcntl(fd, F_GETFD);
+	return flags == -1 ? -1 : fcntl(fd, F_SETFD, flags | FD_CLOEXEC);
+}
+
+static int
+fd_prepare(int fd)
+{
+	int saved;
+
+	if (fd == -1 || (fd_nonblock(fd) == 0 && fd_cloexec(fd) == 0))
+		return fd;
+	saved = errno;
+	close(fd);
+	errno = saved;
+	return -1;
+}
+
+int
+fd_accept(int fd, struct sockaddr *sa, socklen_t *len)
+{
+#ifdef HAVE_ACCEPT4
+	return accept4(fd, sa, len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+#else
+	return fd_prepare(accept(fd, sa, len));
+#endif
+}
+
+int
+fd_socket(int family, int type, int protocol)
+{
+	return fd_prepare(socket(family, type, protocol));
+}
+
+int
+fd_pair(int sv[2])
+{
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET, 0, sv) == -1)
+		return -1;
+	sv[0] = fd_prepare(sv[0]);
+	sv[1] = fd_prepare(sv[1]);
+	if (sv[0] != -1 && sv[1] != -1)
+		return 0;
+	if (sv[0] != -1)
+		close(sv[0]);
+	if (sv[1] != -1)
+		close(sv[1]);
+	return -1;
+}
+
+int
+fd_send(int sock, const void *buf, size_t len, int fd)
+{
+	union {
+		struct cmsghdr head;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct cmsghdr *cmsg;
+	struct msghdr msg;
+	struct iovec iov;
+	char *data;
+	ssize_t n;
+
+	memset(&msg, 0, sizeof(msg));
+	memset(&control, 0, sizeof(control));
+	memcpy(&data, &buf, sizeof(data)); /* sendmsg(2) does not write */
+	iov.iov_base = data;
+	iov.iov_len = len;
+	msg.msg_iov = &iov;
+	msg.msg_iovlen = 1;
+	if (fd != -1) {
+		msg.msg_control = &control;
+		msg.msg_controllen = sizeof(control.space);
+		cmsg = CMSG_FIRSTHDR(&msg);
+		cmsg->cmsg_level = SOL_SOCKET;
+		cmsg->cmsg_type = SCM_RIGHTS;
+		cmsg->cmsg_len = CMSG_LEN(sizeof(int));
+		memcpy(CMSG_DATA(cmsg), &fd, sizeof(fd));
+	}
+	do {
+		n = sendmsg(sock, &msg, MSG_NOSIGNAL);
+	} while (n == -1 && errno == EINTR);
+	if (n == -1)
+		return -1;
+	if ((size_t)n != len) {
+		errno = EMSGSIZE;
+		return -1;
+	}
+	return 0;
+}
+
+ssize_t
+fd_recv(int sock, void *buf, size_t len, int *fdp)
+{
+	union {
+		struct cmsghdr head;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct cmsghdr *cmsg;
+	struct msghdr msg;
+	struct iovec iov = { .iov_base = buf, .iov_len = len };
+	ssize_t n;
+	int flags = 0;
+
+	*fdp = -1;
+	memset(&msg, 0, sizeof(msg));
+	msg.msg_iov = &iov;
+	msg.msg_iovlen = 1;
+	msg.msg_control = &control;
+	msg.msg_controllen = sizeof(control.space);
+#ifdef MSG_CMSG_CLOEXEC
+	flags = MSG_CMSG_CLOEXEC;
+#endif
+	do {
+		n = recvmsg(sock, &msg, flags);
+	} while (n == -1 && errno == EINTR);
+	if (n == -1)
+		return -1;
+	cmsg = CMSG_FIRSTHDR(&msg);
+	if (cmsg != NULL && cmsg->cmsg_level == SOL_SOCKET &&
+	    cmsg->cmsg_type == SCM_RIGHTS &&
+	    cmsg->cmsg_len == CMSG_LEN(sizeof(int))) {
+		memcpy(fdp, CMSG_DATA(cmsg), sizeof(*fdp));
+		(void)fd_cloexec(*fdp);
+	}
+	return n;
+}
+
+size_t
+fd_limit_raise(size_t n)
+{
+	struct rlimit limit, wanted;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == -1)
+		return 0;
+	if (limit.rlim_cur >= n)
+		return limit.rlim_cur;
+	wanted = limit;
+	wanted.rlim_cur = n;
+	if (wanted.rlim_max < n)
+		wanted.rlim_max = n;
+	if (setrlimit(RLIMIT_NOFILE, &wanted) == 0)
+		return wanted.rlim_cur;
+	wanted = limit;
+	wanted.rlim_cur = limit.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &wanted) == 0)
+		return wanted.rlim_cur;
+	return limit.rlim_cur;
+}

@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The log; see log.h. Every process has its own copy of the state below, made
+ * by the master and inherited over fork.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <syslog.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/log.h"
+
+#define LINE_SIZE 4096
+
+enum log_dest { DEST_STDERR, DEST_SYSLOG, DEST_FILE };
+
+static struct {
+	enum log_dest dest;
+	enum log_level level;
+	int fd; /* of the file */
+	char *path;
+	char name[32];
+} state = { DEST_STDERR, LOGLVL_INFO, -1, NULL, "" };
+
+static const struct {
+	const char *name;
+	int priority;
+} levels[] = {
+	[LOGLVL_ERROR] = { "error", LOG_ERR },
+	[LOGLVL_WARNING] = { "warning", LOG_WARNING },
+	[LOGLVL_NOTICE] = { "notice", LOG_NOTICE },
+	[LOGLVL_INFO] = { "info", LOG_INFO },
+	[LOGLVL_DEBUG] = { "debug", LOG_DEBUG },
+};
+
+static const struct {
+	const char *name;
+	int facility;
+} facilities[] = {
+	{ "daemon", LOG_DAEMON }, { "auth", LOG_AUTH },
+	{ "authpriv", LOG_AUTHPRIV }, { "user", LOG_USER },
+	{ "local0", LOG_LOCAL0 }, { "local1", LOG_LOCAL1 },
+	{ "local2", LOG_LOCAL2 }, { "local3", LOG_LOCAL3 },
+	{ "local4", LOG_LOCAL4 }, { "local5", LOG_LOCAL5 },
+	{ "local6", LOG_LOCAL6 }, { "local7", LOG_LOCAL7 },
+};
+
+static int file_open(const char *, struct err *);
+static void file_use(int);
+static void emit(enum log_level, int, const char *, va_list)
+    __attribute__((format(printf, 3, 0)));
+static size_t line_head(char *, size_t);
+
+int
+log_level_parse(const char *text, enum log_level *level)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(levels) / sizeof(levels[0]); i++)
+		if (strcmp(levels[i].name, text) == 0) {
+			*level = (enum log_level)i;
+			return 0;
+		}
+	return -1;
+}
+
+int
+log_facility_parse(const char *text, int *facility)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(facilities) / sizeof(facilities[0]); i++)
+		if (strcasecmp(facilities[i].name, text) == 0) {
+			*facility = facilities[i].facility;
+			return 0;
+		}
+	return -1;
+}
+
+int
+log_open(const char *dest, const char *facility, struct err *err)
+{
+	int fac, fd;
+	char *path;
+
+	if (strcmp(dest, "stderr") == 0) {
+		file_use(-1);
+		state.dest = DEST_STDERR;
+		return 0;
+	}
+	if (strcmp(dest, "syslog") == 0) {
+		if (log_facility_parse(facility, &fac) == -1)
+			return err_set(err, NULL,
+			    "unknown syslog facility \"%s\"", facility);
+		file_use(-1);
+		closelog();
+		openlog("tlsherd", LOG_PID | LOG_NDELAY, fac);
+		state.dest = DEST_SYSLOG;
+		return 0;
+	}
+	if (dest[0] != '/')
+		return err_set(err, NULL, "log \"%s\": stderr, syslog or an "
+		    "absolute path is expected", dest);
+	fd = file_open(dest, err);
+	if (fd == -1)
+		return -1;
+	path = strdup(dest);
+	if (path == NULL) {
+		close(fd);
+		return err_set(err, NULL, "out of memory");
+	}
+	file_use(fd);
+	state.path = path;
+	state.dest = DEST_FILE;
+	return 0;
+}
+
+int
+log_reopen(struct err *err)
+{
+	int fd;
+
+	if (state.dest != DEST_FILE || state.path == NULL)
+		return 0;
+	fd = file_open(state.path, err);
+	if (fd == -1)
+		return -1;
+	close(state.fd);
+	state.fd = fd;
+	return 0;
+}
+
+int
+log_fd(void)
+{
+	return state.dest == DEST_FILE ? state.fd : -1;
+}
+
+void
+log_adopt_fd(int fd)
+{
+	file_use(fd);
+	state.dest = DEST_FILE;
+}
+
+static int
+file_open(const char *path, struct err *err)
+{
+	int fd;
+
+	fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY,
+	    0640);
+	if (fd == -1)
+		return err_set(err, NULL, "log file %s: %s", path,
+		    strerror(errno));
+	return fd;
+}
+
+/* Take fd (-1: none) as the log file in place of the one before. */
+static void
+file_use(int fd)
+{
+	if (state.fd != -1)
+		close(state.fd);
+	free(state.path);
+	state.path = NULL;
+	state.fd = fd;
+}
+
+void
+log_set_level(enum log_level level)
+{
+	state.level = level;
+}
+
+bool
+log_enabled(enum log_level level)
+{
+	return level <= state.level;
+}
+
+void
+log_procinit(const char *name)
+{
+	snprintf(state.name, sizeof(state.name), "%s", name);
+}
+
+/*
+ * One line, one write. What does not fit is cut and says so; control
+ * characters cannot end a line early or reach a terminal.
+ */
+static void
+emit(enum log_level level, int error, const char *fmt, va_list ap)
+{
+	static const char cut[] = " [cut]";
+	char line[LINE_SIZE];
+	size_t head, i, n, room;
+	int len;
+
+	if (!log_enabled(level))
+		return;
+	head = state.dest == DEST_SYSLOG ? 0 : line_head(line, sizeof(line));
+	n = head;
+	room = sizeof(line) - sizeof(cut) - 1;
+	if (state.name[0] != '\0') {
+		len = snprintf(line + n, room - n, "%s: ", state.name);
+		n += len > 0 ? (size_t)len : 0;
+	}
+	len = vsnprintf(line + n, room - n, fmt, ap);
+	n += len > 0 ? (size_t)len : 0;
+	if (error != 0 && n < room) {
+		len = snprintf(line + n, room - n, ": %s", strerror(error));
+		n += len > 0 ? (size_t)len : 0;
+	}
+	if (n >= room) {
+		memcpy(line + room - 1, cut, sizeof(cut) - 1);
+		n = room - 1 + sizeof(cut) - 1;
+	}
+	for (i = head; i < n; i++)
+		if ((unsigned char)line[i] < ' ' || line[i] == 0x7f)
+			line[i] = '?';
+	line[n] = '\0';
+	if (state.dest == DEST_SYSLOG) {
+		syslog(levels[level].priority, "%s", line);
+		return;
+	}
+	line[n++] = '\n';
+	/* There is nobody to tell when the log itself cannot be written. */
+	(void)!write(state.dest == DEST_FILE ? state.fd : STDERR_FILENO, line,
+	    n);
+}
+
+static size_t
+line_head(char *line, size_t size)
+{
+	struct timespec now;
+	struct tm tm;
+	size_t n;
+	int len;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	gmtime_r(&now.tv_sec, &tm);
+	n = strftime(line, size, "%Y-%m-%dT%H:%M:%S", &tm);
+	len = snprintf(line + n, size - n, ".%03dZ tlsherd[%ld] ",
+	    (int)(now.tv_nsec / 1000000), (long)getpid());
+	return n + (len > 0 ? (size_t)len : 0);
+}
+
+#define LOG_FUNCTION(name, level, error)				\
+	void								\
+	name(const char *fmt, ...)					\
+	{								\
+		int saved = errno;					\
+		va_list ap;						\
+									\
+		va_start(ap, fmt);					\
+		emit(level, (error) ? saved : 0, fmt, ap);		\
+		va_end(ap);						\
+		errno = saved;						\
+	}
+
+LOG_FUNCTION(log_warn, LOGLVL_WARNING, true)
+LOG_FUNCTION(log_warnx, LOGLVL_WARNING, false)
+LOG_FUNCTION(log_errorx, LOGLVL_ERROR, false)
+LOG_FUNCTION(log_notice, LOGLVL_NOTICE, false)
+LOG_FUNCTION(log_info, LOGLVL_INFO, false)
+LOG_FUNCTION(log_debug, LOGLVL_DEBUG, false)
+
+void
+fatal(const char *fmt, ...)
+{
+	int saved = errno;
+	va_list ap;
+
+	va_start(ap, fmt);
+	emit(LOGLVL_ERROR, saved, fmt, ap);
+	va_end(ap);
+	exit(1);
+}
+
+void
+fatalx(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	emit(LOGLVL_ERROR, 0, fmt, ap);
+	va_end(ap);
+	exit(1);
+}

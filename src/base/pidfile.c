@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: ISC */
+/* The pid file; see pidfile.h. Master. */
+#include "config.h"
+
+#include <sys/file.h>
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/pidfile.h"
+
+struct pidfile {
+	int fd;
+	char path[];
+};
+
+static bool same_file(int, const char *);
+static long read_pid(int);
+
+struct pidfile *
+pidfile_open(const char *path, struct err *err)
+{
+	struct pidfile *pf;
+	int fd;
+
+	for (;;) {
+		fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW,
+		    0644);
+		if (fd == -1) {
+			err_set(err, NULL, "pid file %s: %s", path,
+			    strerror(errno));
+			return NULL;
+		}
+		if (flock(fd, LOCK_EX | LOCK_NB) == -1) {
+			if (errno == EWOULDBLOCK)
+				err_set(err, NULL, "pid file %s: tlsherd is "
+				    "running already, pid %ld", path,
+				    read_pid(fd));
+			else
+				err_set(err, NULL, "pid file %s: %s", path,
+				    strerror(errno));
+			close(fd);
+			return NULL;
+		}
+		/* Its last owner may have removed it before we had the lock. */
+		if (same_file(fd, path))
+			break;
+		close(fd);
+	}
+	pf = malloc(sizeof(*pf) + strlen(path) + 1);
+	if (pf == NULL) {
+		err_set(err, NULL, "out of memory");
+		close(fd);
+		return NULL;
+	}
+	pf->fd = fd;
+	strcpy(pf->path, path);
+	return pf;
+}
+
+static bool
+same_file(int fd, const char *path)
+{
+	struct stat open_st, path_st;
+
+	return fstat(fd, &open_st) == 0 && stat(path, &path_st) == 0 &&
+	    open_st.st_dev == path_st.st_dev &&
+	    open_st.st_ino == path_st.st_ino;
+}
+
+static long
+read_pid(int fd)
+{
+	char buf[32];
+	ssize_t n;
+
+	n = pread(fd, buf, sizeof(buf) - 1, 0);
+	buf[n > 0 ? n : 0] = '\0';
+	return strtol(buf, NULL, 10);
+}
+
+int
+pidfile_write(struct pidfile *pf)
+{
+	char buf[32];
+	int n;
+
+	n = snprintf(buf, sizeof(buf), "%ld\n", (long)getpid());
+	if (ftruncate(pf->fd, 0) == -1)
+		return -1;
+	return pwrite(pf->fd, buf, (size_t)n, 0) == n ? 0 : -1;
+}
+
+void
+pidfile_remove(struct pidfile *pf)
+{
+	if (pf == NULL)
+		return;
+	if (same_file(pf->fd, pf->path))
+		(void)unlink(pf->path);
+	pidfile_forget(pf);
+}
+
+void
+pidfile_forget(struct pidfile *pf)
+{
+	if (pf == NULL)
+		return;
+	close(pf->fd);
+	free(pf);
+}
