@@ -170,6 +170,34 @@ START_TEST(the_end_of_a_connection_decides)
 }
 END_TEST
 
+/*
+ * A stranger who has seen the session's name and does not know its secret: in
+ * TLS 1.3 that shows before anything happens, in TLS 1.2 too late.
+ */
+START_TEST(a_stranger_offers_the_session)
+{
+	static const unsigned char secret[48] = "a guess";
+	SSL_SESSION *forged, *session;
+	struct peer_result r;
+	size_t len;
+
+	rig_make(&kinds[_i]);
+	session = first_session();
+	forged = SSL_SESSION_dup(session);
+	ck_assert_ptr_nonnull(forged);
+	len = SSL_SESSION_get_master_key(session, NULL, 0);
+	ck_assert_int_eq(SSL_SESSION_set1_master_key(forged, secret, len), 1);
+	r = peer_connect(server, client, forged, PEER_CLOSE_ORDERLY);
+	ck_assert(!r.ok);
+	SSL_SESSION_free(r.session);
+	SSL_SESSION_free(forged);
+	ck_assert_int_eq(resumes(session),
+	    kinds[_i].version == TLS1_3_VERSION);
+	SSL_SESSION_free(session);
+	rig_free();
+}
+END_TEST
+
 START_TEST(a_process_that_exits_leaves_the_sessions)
 {
 	struct peer_result r;
@@ -560,6 +588,7 @@ attach_suite(void)
 	tcase_add_loop_test(tc, stateless_tickets_are_not_stored, 0, 2);
 	tcase_add_loop_test(tc, the_end_of_a_connection_decides, 0,
 	    NKINDS * NENDINGS);
+	tcase_add_loop_test(tc, a_stranger_offers_the_session, 0, NKINDS);
 	tcase_add_loop_test(tc, a_process_that_exits_leaves_the_sessions, 0,
 	    NKINDS);
 	tcase_add_loop_test(tc, large_client_certificates, 0, NKINDS * 5);
