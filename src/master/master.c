@@ -263,12 +263,13 @@ static void
 upkeep_event_cb(evutil_socket_t fd, short what, void *arg)
 {
 	struct master *m = arg;
-	int64_t now = clock_wall();
+	int64_t due, now = clock_wall();
 
 	if (m->sessions != NULL)
 		(void)tlscache_expire(m->sessions, EXPIRE_WORK, now);
-	if (tlscache_keys_rotate(m->keys, now) < 0)
-		log_errorx("ticket keys could not be rotated");
+	due = tlscache_keys_rotate(m->keys, now);
+	if (due < 0 && due != TLSCACHE_E_BUSY)
+		log_errorx("ticket keys: %s", tlscache_strerror((int)due));
 	observe_tick(m);
 }
 
