@@ -144,7 +144,9 @@ START_TEST(fork_passes_lock)
 	ck_assert_int_ne(pid, -1);
 	if (pid == 0) {
 		close(go[1]);
-		_exit(read(go[0], &byte, 1) == 0 ? 0 : 1);
+		status = read(go[0], &byte, 1) == 0 ? 0 : 1;
+		pidfile_forget(pf);
+		_exit(status);
 	}
 	close(go[0]);
 	pidfile_forget(pf);
