@@ -59,7 +59,7 @@ setup(void)
 	snprintf(program, sizeof(program), "%s/tlsherdctl",
 	    top != NULL ? top : ".");
 	ck_assert_ptr_nonnull(mkdtemp(dir));
-	snprintf(path, sizeof(path), "%s", in_dir("control.sock"));
+	snprintf(path, sizeof(path), "%s/control.sock", dir);
 	listener = -1;
 }
 
