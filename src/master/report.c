@@ -83,10 +83,12 @@ static void
 put_workers(struct form *f, const struct ctl_view *v)
 {
 	const struct ctl_worker *w;
+	size_t i;
 
 #define WORKER(key, KIND, width, heading, ...) form_heading(f, width, heading);
 #include "master/report_fields.def"
-	for (w = v->workers; w < v->workers + v->nworkers; w++) {
+	for (i = 0; i < v->nworkers; i++) {
+		w = &v->workers[i];
 		form_row_begin(f);
 #define WORKER(key, KIND, width, heading, ...) \
 	form_cell(f, #key, width, KIND(__VA_ARGS__));
@@ -127,9 +129,9 @@ put_ticket_keys(struct form *f, const struct ctl_view *v,
 static void
 put_resumption(struct form *f, const struct ctl_view *v)
 {
-	const struct ctl_worker *w;
 	struct totals totals, *t;
 	uint64_t number, next;
+	size_t i;
 
 	t = &totals;
 #define RESUMPTION(key, KIND, width, heading, ...) \
@@ -137,9 +139,10 @@ put_resumption(struct form *f, const struct ctl_view *v)
 #include "master/report_fields.def"
 	for (next = 0;; next = number + 1) {
 		number = UINT64_MAX;
-		for (w = v->workers; w < v->workers + v->nworkers; w++)
-			if (w->number >= next && w->number < number)
-				number = w->number;
+		for (i = 0; i < v->nworkers; i++)
+			if (v->workers[i].number >= next &&
+			    v->workers[i].number < number)
+				number = v->workers[i].number;
 		if (number == UINT64_MAX)
 			return;
 		scoreboard_sum(v->scoreboard, (unsigned)number, t);

@@ -125,6 +125,7 @@ START_TEST(status_plain_reload)
 	size_t len;
 	FILE *out;
 
+	view.workers = NULL;
 	view.nworkers = 0;
 	view.reload = CTL_RELOAD_FAILED;
 	view.reload_time = NOW - 60;
