@@ -111,6 +111,7 @@ child(struct master *m, struct process *self, int master_end,
 	if (m->notify != -1)
 		close(m->notify);
 	pidfile_forget(m->pidfile);
+	free(self);
 	worker_main(h);
 }
 
