@@ -90,14 +90,15 @@ receive(struct conn *c)
 	return n;
 }
 
-/* A record of TLS begins with its type, 22, and 3 as the major version. */
+/* A record of TLS begins with its type, 20 to 23, and 3 as major version. */
 static void
 look_at_first(struct conn *c)
 {
 	const struct conn_hub *hub = c->hub;
 
 	c->flags |= CONN_F_HEARD;
-	if (hub->in[0] != 22 || (hub->in_len > 1 && hub->in[1] != 3))
+	if (hub->in[0] < 20 || hub->in[0] > 23 ||
+	    (hub->in_len > 1 && hub->in[1] != 3))
 		c->flags |= CONN_F_NOT_TLS;
 }
 
