@@ -31,8 +31,11 @@ bytes_add(struct bytes *b, const void *data, size_t len)
 {
 	if (len == 0)
 		return;
-	b->data = realloc(b->data, b->len + len);
-	ck_assert_ptr_nonnull(b->data);
+	if (b->len + len > b->size) {
+		b->size = 2 * (b->len + len);
+		b->data = realloc(b->data, b->size);
+		ck_assert_ptr_nonnull(b->data);
+	}
 	memcpy(b->data + b->len, data, len);
 	b->len += len;
 }
@@ -75,6 +78,7 @@ static void
 client_tls(struct peer *p, const struct client_how *how)
 {
 	int version = how->version != 0 ? how->version : TLS1_3_VERSION;
+	char name[256]; /* the macro casts const away */
 
 	if (ctx == NULL) {
 		ctx = SSL_CTX_new(TLS_client_method());
@@ -93,8 +97,10 @@ client_tls(struct peer *p, const struct client_how *how)
 	ck_assert(SSL_set_max_proto_version(p->ssl, version));
 	if (how->session != NULL)
 		ck_assert(SSL_set_session(p->ssl, how->session));
-	if (how->sni != NULL)
-		ck_assert(SSL_set_tlsext_host_name(p->ssl, how->sni));
+	if (how->sni != NULL) {
+		snprintf(name, sizeof(name), "%s", how->sni);
+		ck_assert(SSL_set_tlsext_host_name(p->ssl, name));
+	}
 	if (how->alpn != NULL)
 		ck_assert_int_eq(SSL_set_alpn_protos(p->ssl,
 		    (const unsigned char *)how->alpn,

@@ -15,7 +15,7 @@
 
 struct bytes {
 	uint8_t *data;
-	size_t len, pos;
+	size_t len, pos, size;
 };
 
 struct peer {

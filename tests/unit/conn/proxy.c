@@ -64,12 +64,11 @@ END_TEST
 /* Whoever does not read stops the other side, and memory stays small. */
 START_TEST(back_pressure)
 {
-	struct client_how how = { .server_buffer = 16384 };
 	struct peer *client, *server;
 	struct conn *c;
 
 	site_proxy(1, false);
-	client = client_new(&how);
+	client = client_new(NULL);
 	wait_for((server = backend_accept(&backends[0])) != NULL);
 	wait_for(client->connected && client->session != NULL);
 	client->deaf = server->deaf = true;
