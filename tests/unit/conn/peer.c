@@ -113,9 +113,20 @@ client_tls(struct peer *p, const struct client_how *how)
 	SSL_set_bio(p->ssl, p->from_wire, p->to_wire);
 }
 
-/* Two ends of a TCP connection over the loopback interface. */
 static void
-tcp_pair(int sv[2])
+small_buffer(int fd, int option, int size)
+{
+	if (size != 0)
+		ck_assert_int_eq(setsockopt(fd, SOL_SOCKET, option, &size,
+		    sizeof(size)), 0);
+}
+
+/*
+ * Two ends of a TCP connection over the loopback interface. What the client
+ * can receive is settled when it connects.
+ */
+static void
+tcp_pair(const struct client_how *how, int sv[2])
 {
 	struct sockaddr_in sin;
 	socklen_t len = sizeof(sin);
@@ -126,6 +137,7 @@ tcp_pair(int sv[2])
 	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	fd = socket(AF_INET, SOCK_STREAM, 0);
 	sv[1] = socket(AF_INET, SOCK_STREAM, 0);
+	small_buffer(sv[1], SO_RCVBUF, how->client_buffer);
 	ck_assert_int_eq(bind(fd, (struct sockaddr *)&sin, len), 0);
 	ck_assert_int_eq(listen(fd, 1), 0);
 	ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&sin, &len), 0);
@@ -133,14 +145,6 @@ tcp_pair(int sv[2])
 	sv[0] = accept(fd, NULL, NULL);
 	ck_assert_int_ne(sv[0], -1);
 	close(fd);
-}
-
-static void
-small_buffer(int fd, int option, int size)
-{
-	if (size != 0)
-		ck_assert_int_eq(setsockopt(fd, SOL_SOCKET, option, &size,
-		    sizeof(size)), 0);
 }
 
 struct peer *
@@ -159,12 +163,11 @@ client_new(const struct client_how *how)
 	if (how->local)
 		ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, sv), 0);
 	else {
-		tcp_pair(sv);
+		tcp_pair(how, sv);
 		ck_assert_int_eq(getsockname(sv[1], (struct sockaddr *)&ss,
 		    &len), 0);
 	}
 	small_buffer(sv[0], SO_SNDBUF, how->server_buffer);
-	small_buffer(sv[1], SO_RCVBUF, how->client_buffer);
 	ck_assert_int_eq(fd_nonblock(sv[0]), 0);
 	p = peer_new(sv[1]);
 	p->step = how->step;

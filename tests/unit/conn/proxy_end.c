@@ -169,21 +169,22 @@ END_TEST
 /* The backend's socket is closed as soon as both its ends are. */
 START_TEST(leg_closed_early)
 {
-	struct client_how how = { .server_buffer = 16384 };
+	struct client_how how = { .server_buffer = 4096,
+		.client_buffer = 8192 };
 	struct leg *leg;
 
 	pair_how(&how, false);
 	client->finish = true;
 	wait_for(server->eof);
 	client->deaf = true;
-	peer_send_noise(server, 100000, 1);
+	peer_send_noise(server, 60000, 1);
 	server->finish = true;
 	leg = conn_state(the_conn());
 	wait_for(leg->state == LEG_NONE);
 	ck_assert(conn_output_waits(the_conn()));
 	client->deaf = false;
 	wait_for(client->eof);
-	ck_assert(client->closed && peer_got_noise(client, 100000, 1));
+	ck_assert(client->closed && peer_got_noise(client, 60000, 1));
 }
 END_TEST
 
