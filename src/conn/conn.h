@@ -5,7 +5,7 @@
  * service sees the connection through the functions below only.
  *
  * All connections of a worker belong to its hub, which owns what they share:
- * scratch buffers, the BIO, the time-out queues. Single-threaded.
+ * scratch buffers, the BIO, the time-outs. Single-threaded.
  */
 #ifndef CONN_CONN_H
 #define CONN_CONN_H
@@ -37,7 +37,7 @@ struct conn_ops {
 
 	/*
 	 * Once for each listener, in the master: make what all connections of
-	 * it share (conn_service()). 0, or -1 with the error text.
+	 * it share (listener.service). 0, or -1 with the error text.
 	 */
 	int (*setup)(const struct conf_listen *, void **service, struct err *);
 	void (*teardown)(void *service);
@@ -65,7 +65,10 @@ struct conn_ops {
 	void (*recheck)(struct conn *);
 	/* The worker drains: finish as soon as it does no harm. */
 	void (*drain)(struct conn *);
-	/* The connection is over: release what the state holds. Last call. */
+	/*
+	 * The connection is over: release what the state holds. The last
+	 * call, always made, even when `begin` was not.
+	 */
 	void (*closed)(struct conn *);
 };
 

@@ -53,7 +53,6 @@ enum conn_state {
 #define CONN_F_RESET (1u << 3)	  /* … by a reset */
 #define CONN_F_BROKEN (1u << 4)	  /* the kernel refuses output */
 #define CONN_F_ENDED (1u << 5)	  /* the client's end is known upstairs */
-#define CONN_F_ORDERLY (1u << 6)  /* … by close_notify */
 #define CONN_F_PAUSED (1u << 7)
 #define CONN_F_DISCARD (1u << 8)   /* conn_end() was called */
 #define CONN_F_FINISHED (1u << 9)  /* our close_notify was written */

@@ -87,6 +87,34 @@ START_TEST(line_of_a_connection)
 }
 END_TEST
 
+/* The fields are the rows of the table, in its order. */
+START_TEST(fields)
+{
+	static const char *const names[] = {
+#define X(ID, name, doc) name,
+#include "conn/log_fields.def"
+#undef X
+	};
+	char *field, *rest;
+	int i;
+
+	open_log(LOGLVL_INFO);
+	world_open_service(CONF_SERVICE_ECHO);
+	client_connect(NULL)->finish = true;
+	wait_for(conn_hub_count(world.hub) == 0);
+	(void)close_log();
+	field = strtok_r(strstr(line, "worker="), " \n", &rest);
+	for (i = 0; i < COUNT(names); i++) {
+		ck_assert_ptr_nonnull(field);
+		ck_assert_int_eq(strncmp(field, names[i], strlen(names[i])),
+		    0);
+		ck_assert_int_eq(field[strlen(names[i])], '=');
+		field = strtok_r(NULL, " \n", &rest);
+	}
+	ck_assert_ptr_null(field);
+}
+END_TEST
+
 START_TEST(line_of_a_failure)
 {
 	struct client_how how = { .version = TLS1_2_VERSION };
@@ -134,6 +162,7 @@ log_suite(void)
 	s = suite_create("log");
 	tc = world_tcase("log");
 	tcase_add_test(tc, line_of_a_connection);
+	tcase_add_test(tc, fields);
 	tcase_add_test(tc, line_of_a_failure);
 	tcase_add_loop_test(tc, no_line, 0, 3);
 	suite_add_tcase(s, tc);
