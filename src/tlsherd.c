@@ -1,1 +1,125 @@
 /* SPDX-License-Identifier: ISC */
+/* tlsherd(8): options, configuration, master. */
+#include "config.h"
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/proctitle.h"
+#include "conf/conf.h"
+#include "master/master.h"
+#include "tls/tls.h"
+
+#define DEFAULT_PATH SYSCONFDIR "/tlsherd/tlsherd.conf"
+
+struct options {
+	struct master_options master;
+	bool test;
+	bool print;
+};
+
+static void parse_options(int, char **, struct options *);
+static void print_version(void);
+_Noreturn static void usage(void);
+static int test(const struct options *, struct conf *);
+
+int
+main(int argc, char **argv)
+{
+	struct options o;
+	struct conf *conf;
+	struct err err;
+
+	proctitle_init(argc, argv);
+	parse_options(argc, argv, &o);
+	conf = conf_load(o.master.path, o.master.overrides,
+	    o.master.noverrides, &err);
+	if (conf == NULL) {
+		fprintf(stderr, "%s\n", err.text);
+		return 1;
+	}
+	if (o.test)
+		return test(&o, conf);
+	return master_main(&o.master, conf);
+}
+
+static void
+parse_options(int argc, char **argv, struct options *o)
+{
+	static char absolute[PATH_MAX];
+	char **overrides = NULL;
+	const char *path = DEFAULT_PATH;
+	size_t n = 0;
+	int c;
+
+	memset(o, 0, sizeof(*o));
+	while ((c = getopt(argc, argv, "c:fo:tTV")) != -1) {
+		switch (c) {
+		case 'c':
+			path = optarg;
+			break;
+		case 'f':
+			o->master.foreground = true;
+			break;
+		case 'o':
+			overrides = xreallocarray(overrides, n + 1,
+			    sizeof(*overrides));
+			overrides[n++] = optarg;
+			break;
+		case 'T':
+			o->print = true;
+			o->test = true;
+			break;
+		case 't':
+			o->test = true;
+			break;
+		case 'V':
+			print_version();
+			exit(0);
+		default:
+			usage();
+		}
+	}
+	if (optind < argc)
+		usage();
+	/* A daemon changes its folder, and a reload needs the file again. */
+	o->master.path = realpath(path, absolute) != NULL ? absolute : path;
+	o->master.overrides = overrides;
+	o->master.noverrides = n;
+}
+
+static void
+print_version(void)
+{
+	printf("%s, %s, libevent %s\n", PACKAGE_STRING, tls_version(),
+	    event_get_version());
+}
+
+static void
+usage(void)
+{
+	fprintf(stderr, "usage: tlsherd [-fTtV] [-c file] [-o key=value]\n");
+	exit(2);
+}
+
+static int
+test(const struct options *o, struct conf *conf)
+{
+	char *path = xstrdup(o->master.path);
+
+	if (o->print)
+		conf_print(conf, stdout);
+	if (master_test(conf) == -1)
+		return 1;
+	fprintf(stderr, "%s: the configuration is good\n", path);
+	free(path);
+	return 0;
+}

@@ -7,6 +7,7 @@
 
 #include <netinet/in.h>
 
+#include <errno.h>
 #include <netdb.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -43,6 +44,7 @@ addr_parse(const char *text, struct addr *addr, const struct loc *loc,
 	    &hints, &found);
 	if (error != 0)
 		return err_set(err, loc, "address \"%s\": %s", text,
+		    error == EAI_SYSTEM ? strerror(errno) :
 		    gai_strerror(error));
 	memcpy(&addr->ss, found->ai_addr, found->ai_addrlen);
 	addr->len = found->ai_addrlen;

@@ -12,6 +12,8 @@
 
 #include "base/fd.h"
 
+static void take_descriptor(struct cmsghdr *, int *);
+
 int
 fd_nonblock(int fd)
 {
@@ -143,14 +145,32 @@ fd_recv(int sock, void *buf, size_t len, int *fdp)
 	} while (n == -1 && errno == EINTR);
 	if (n == -1)
 		return -1;
-	cmsg = CMSG_FIRSTHDR(&msg);
-	if (cmsg != NULL && cmsg->cmsg_level == SOL_SOCKET &&
-	    cmsg->cmsg_type == SCM_RIGHTS &&
-	    cmsg->cmsg_len == CMSG_LEN(sizeof(int))) {
-		memcpy(fdp, CMSG_DATA(cmsg), sizeof(*fdp));
-		(void)fd_cloexec(*fdp);
-	}
+	for (cmsg = CMSG_FIRSTHDR(&msg); cmsg != NULL;
+	    cmsg = CMSG_NXTHDR(&msg, cmsg))
+		if (cmsg->cmsg_level == SOL_SOCKET &&
+		    cmsg->cmsg_type == SCM_RIGHTS)
+			take_descriptor(cmsg, fdp);
 	return n;
+}
+
+/* Keep the first. CMSG_SPACE() may leave room for one more: it must not leak. */
+static void
+take_descriptor(struct cmsghdr *cmsg, int *fdp)
+{
+	const unsigned char *p = CMSG_DATA(cmsg);
+	size_t i, n;
+	int fd;
+
+	n = (cmsg->cmsg_len - CMSG_LEN(0)) / sizeof(fd);
+	for (i = 0; i < n; i++) {
+		memcpy(&fd, p + i * sizeof(fd), sizeof(fd));
+		if (*fdp != -1) {
+			close(fd);
+			continue;
+		}
+		(void)fd_cloexec(fd);
+		*fdp = fd;
+	}
 }
 
 size_t

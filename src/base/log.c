@@ -20,6 +20,7 @@
 #include "base/log.h"
 
 #define LINE_SIZE 4096
+#define CUT " [cut]"
 
 enum log_dest { DEST_STDERR, DEST_SYSLOG, DEST_FILE };
 
@@ -58,6 +59,7 @@ static int file_open(const char *, struct err *);
 static void file_use(int);
 static void emit(enum log_level, int, const char *, va_list)
     __attribute__((format(printf, 3, 0)));
+static size_t append(char *, size_t, const char *, bool *);
 static size_t line_head(char *, size_t);
 
 int
@@ -93,6 +95,7 @@ log_open(const char *dest, const char *facility, struct err *err)
 	char *path;
 
 	if (strcmp(dest, "stderr") == 0) {
+		closelog();
 		file_use(-1);
 		state.dest = DEST_STDERR;
 		return 0;
@@ -118,6 +121,7 @@ log_open(const char *dest, const char *facility, struct err *err)
 		close(fd);
 		return err_set(err, NULL, "out of memory");
 	}
+	closelog();
 	file_use(fd);
 	state.path = path;
 	state.dest = DEST_FILE;
@@ -201,33 +205,30 @@ log_procinit(const char *name)
 static void
 emit(enum log_level level, int error, const char *fmt, va_list ap)
 {
-	static const char cut[] = " [cut]";
-	char line[LINE_SIZE];
-	size_t head, i, n, room;
+	char text[LINE_SIZE], line[LINE_SIZE];
+	size_t n = 0;
+	bool cut;
 	int len;
 
 	if (!log_enabled(level))
 		return;
-	head = state.dest == DEST_SYSLOG ? 0 : line_head(line, sizeof(line));
-	n = head;
-	room = sizeof(line) - sizeof(cut) - 1;
+	len = vsnprintf(text, sizeof(text), fmt, ap);
+	cut = len >= (int)sizeof(text);
+	if (state.dest != DEST_SYSLOG)
+		n = line_head(line, sizeof(line));
 	if (state.name[0] != '\0') {
-		len = snprintf(line + n, room - n, "%s: ", state.name);
-		n += len > 0 ? (size_t)len : 0;
+		n = append(line, n, state.name, &cut);
+		n = append(line, n, ": ", &cut);
 	}
-	len = vsnprintf(line + n, room - n, fmt, ap);
-	n += len > 0 ? (size_t)len : 0;
-	if (error != 0 && n < room) {
-		len = snprintf(line + n, room - n, ": %s", strerror(error));
-		n += len > 0 ? (size_t)len : 0;
+	n = append(line, n, text, &cut);
+	if (error != 0) {
+		n = append(line, n, ": ", &cut);
+		n = append(line, n, strerror(error), &cut);
 	}
-	if (n >= room) {
-		memcpy(line + room - 1, cut, sizeof(cut) - 1);
-		n = room - 1 + sizeof(cut) - 1;
+	if (cut) {
+		memcpy(line + n, CUT, strlen(CUT));
+		n += strlen(CUT);
 	}
-	for (i = head; i < n; i++)
-		if ((unsigned char)line[i] < ' ' || line[i] == 0x7f)
-			line[i] = '?';
 	line[n] = '\0';
 	if (state.dest == DEST_SYSLOG) {
 		syslog(levels[level].priority, "%s", line);
@@ -237,6 +238,35 @@ emit(enum log_level level, int error, const char *fmt, va_list ap)
 	/* There is nobody to tell when the log itself cannot be written. */
 	(void)!write(state.dest == DEST_FILE ? state.fd : STDERR_FILENO, line,
 	    n);
+}
+
+/*
+ * Append text, control characters as \xHH, leaving room for CUT and a
+ * newline. Returns the new length; *cut becomes true when not all had room.
+ */
+static size_t
+append(char *line, size_t n, const char *text, bool *cut)
+{
+	static const char hex[] = "0123456789abcdef";
+	const size_t room = LINE_SIZE - sizeof(CUT) - 1;
+	unsigned char c;
+
+	for (; *text != '\0'; text++) {
+		c = (unsigned char)*text;
+		if (n + 4 > room) {
+			*cut = true;
+			break;
+		}
+		if (c >= ' ' && c != 0x7f) {
+			line[n++] = (char)c;
+			continue;
+		}
+		line[n++] = '\\';
+		line[n++] = 'x';
+		line[n++] = hex[c >> 4];
+		line[n++] = hex[c & 15];
+	}
+	return n;
 }
 
 static size_t

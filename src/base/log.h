@@ -6,7 +6,8 @@
  * A line in a file or on standard error reads
  *   2026-11-23T13:20:01.123Z tlsherd[4711] master: text
  * syslog gets "master: text" with its own time and pid. Each line is one
- * write(2), so that lines of several processes never mix in a file.
+ * write(2), so that lines of several processes never mix in a file. Control
+ * characters come out as \xHH, a line that is too long ends in "[cut]".
  */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H

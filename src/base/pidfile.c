@@ -20,6 +20,7 @@ struct pidfile {
 	char path[];
 };
 
+static int lock(int, const char *, struct err *);
 static bool same_file(int, const char *);
 static long read_pid(int);
 
@@ -37,14 +38,7 @@ pidfile_open(const char *path, struct err *err)
 			    strerror(errno));
 			return NULL;
 		}
-		if (flock(fd, LOCK_EX | LOCK_NB) == -1) {
-			if (errno == EWOULDBLOCK)
-				err_set(err, NULL, "pid file %s: tlsherd is "
-				    "running already, pid %ld", path,
-				    read_pid(fd));
-			else
-				err_set(err, NULL, "pid file %s: %s", path,
-				    strerror(errno));
+		if (lock(fd, path, err) == -1) {
 			close(fd);
 			return NULL;
 		}
@@ -64,6 +58,29 @@ pidfile_open(const char *path, struct err *err)
 	return pf;
 }
 
+static int
+lock(int fd, const char *path, struct err *err)
+{
+	long pid;
+
+	if (flock(fd, LOCK_EX | LOCK_NB) == -1) {
+		if (errno != EWOULDBLOCK)
+			return err_set(err, NULL, "pid file %s: %s", path,
+			    strerror(errno));
+		pid = read_pid(fd);
+		if (pid > 0)
+			return err_set(err, NULL, "pid file %s: tlsherd is "
+			    "running already, pid %ld", path, pid);
+		return err_set(err, NULL,
+		    "pid file %s: tlsherd is starting already", path);
+	}
+	/* A wrong path in the configuration must not cost a file. */
+	if (read_pid(fd) == -1)
+		return err_set(err, NULL, "%s exists and is not a pid file",
+		    path);
+	return 0;
+}
+
 static bool
 same_file(int fd, const char *path)
 {
@@ -74,15 +91,22 @@ same_file(int fd, const char *path)
 	    open_st.st_ino == path_st.st_ino;
 }
 
+/* The pid in the file, 0 when it is empty, -1 when that is no pid file. */
 static long
 read_pid(int fd)
 {
-	char buf[32];
+	char buf[32], *end;
 	ssize_t n;
+	long pid;
 
 	n = pread(fd, buf, sizeof(buf) - 1, 0);
-	buf[n > 0 ? n : 0] = '\0';
-	return strtol(buf, NULL, 10);
+	if (n <= 0)
+		return n;
+	buf[n] = '\0';
+	pid = strtol(buf, &end, 10);
+	if (end == buf || *end != '\n' || end[1] != '\0' || pid < 1)
+		return -1;
+	return pid;
 }
 
 int

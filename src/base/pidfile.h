@@ -14,7 +14,8 @@ struct pidfile;
 
 /*
  * Open and lock path (absolute). Returns NULL with the error text when
- * another process holds it (its pid is in the text) or it cannot be opened.
+ * another process holds it (its pid is in the text), it cannot be opened, or
+ * what stands in it is no pid.
  * The lock belongs to the open descriptor and so passes to children of
  * fork(2): take it before becoming a daemon, and have workers release it
  * with pidfile_forget().

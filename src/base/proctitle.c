@@ -49,31 +49,31 @@ extend(char **strings, char *end)
 	return end;
 }
 
+/* Copy the strings; the vector itself stands elsewhere and may stay. */
+static int
+move(char **strings)
+{
+	char *copy;
+
+	for (; *strings != NULL; strings++) {
+		copy = strdup(*strings);
+		if (copy == NULL)
+			return -1;
+		*strings = copy;
+	}
+	return 0;
+}
+
 void
 proctitle_init(int argc, char **argv)
 {
-	char **copy, *end;
-	size_t i, n;
+	char *end;
 
 	if (argc < 1)
 		return;
 	end = extend(environ, extend(argv, argv[0]));
-	for (n = 0; environ[n] != NULL; n++)
-		;
-	copy = calloc(n + 1, sizeof(*copy));
-	if (copy == NULL)
+	if (move(environ) == -1 || move(argv + 1) == -1)
 		return;
-	for (i = 0; i < n; i++) {
-		copy[i] = strdup(environ[i]);
-		if (copy[i] == NULL)
-			return;
-	}
-	environ = copy;
-	for (i = 1; i < (size_t)argc; i++) {
-		argv[i] = strdup(argv[i]);
-		if (argv[i] == NULL)
-			return;
-	}
 	area = argv[0];
 	area_size = (size_t)(end - area);
 }

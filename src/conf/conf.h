@@ -48,6 +48,11 @@ enum conf_client_cert { /* client_certificate = … */
 	CONF_CLIENT_CERT_REQUIRED,
 };
 
+enum conf_tls_version { /* the numbers of the protocol, RFC 8446 4.2.1 */
+	CONF_TLS1_2 = 0x0303,
+	CONF_TLS1_3 = 0x0304,
+};
+
 enum conf_service { /* service = … ; one row per service in services.def */
 #define X(ID, name, doc) CONF_SERVICE_##ID,
 #include "conf/services.def"
@@ -58,7 +63,7 @@ enum conf_service { /* service = … ; one row per service in services.def */
 /* certificate "title" { … }: a certificate and the policy that goes with it */
 struct conf_certificate {
 	char *title;
-	struct conf_strs names; /* server names; empty: the listener's default */
+	struct conf_strs names; /* in lower case; empty: the default */
 	struct conf_str chain;	/* PEM, leaf first */
 	struct conf_str key;	/* PEM; not given: in the chain file too */
 	enum conf_client_cert client_certificate;
@@ -83,8 +88,8 @@ struct conf_listen {
 	size_t ncertificates; /* [0] serves whoever names none of the names */
 	bool unknown_name_reject; /* unknown_name = reject | default */
 	enum conf_resumption resumption;
-	int minimum_version; /* TLS1_2_VERSION, TLS1_3_VERSION */
-	int maximum_version;
+	enum conf_tls_version minimum_version;
+	enum conf_tls_version maximum_version;
 	struct conf_str ciphers;      /* TLS 1.2, OpenSSL's syntax */
 	struct conf_str ciphersuites; /* TLS 1.3 */
 	struct conf_str groups;
@@ -119,6 +124,8 @@ struct conf {
 	struct conf_strs ticket_keys; /* tickets { keys }; empty: made by us */
 	struct conf_listen *listens; /* at least one */
 	size_t nlistens;
+	char **files; /* what the loc.file point to */
+	size_t nfiles;
 };
 
 /*
@@ -127,15 +134,19 @@ struct conf {
  * configuration, or NULL with one line in err:
  *   /etc/tlsherd/tlsherd.conf:12: unknown directive "wokers"; did you mean
  *   "workers"?
- * Relative paths in the file are taken from the file's own folder and come
- * out absolute, so that a reload works from any working directory.
+ * Relative paths in the file are taken from the file's own folder, those of
+ * assignments from the folder of path, and come out absolute, so that a reload
+ * works from any working directory. Not reentrant: libConfuse is not.
  */
 struct conf *conf_load(const char *path, char *const *overrides, size_t n,
     struct err *);
 
 void conf_free(struct conf *);
 
-/* Print in full, with defaults, in the syntax of the file (tlsherd -T). */
+/*
+ * Print in full, with defaults, in the syntax of the file (tlsherd -T): what
+ * is printed loads as the same configuration.
+ */
 void conf_print(const struct conf *, FILE *);
 
 /* The name of a service, a resumption mode … as the file writes it. */

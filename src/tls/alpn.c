@@ -27,7 +27,8 @@ tls_alpn_list(struct tls_front *front, const struct conf_strs *list,
 	if (total == 0)
 		return 0;
 	if (total > UINT16_MAX)
-		return err_set(err, &list->v[0].loc, "alpn: too many protocols");
+		return err_set(err, &list->v[0].loc,
+		    "alpn: too many protocols");
 	front->alpn = p = xcalloc(1, total);
 	front->alpn_len = (unsigned)total;
 	for (i = 0; i < list->n; i++) {

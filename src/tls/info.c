@@ -111,6 +111,12 @@ tls_group(SSL *ssl)
 	return name != NULL ? name : "-";
 }
 
+const char *
+tls_version(void)
+{
+	return OpenSSL_version(OPENSSL_VERSION);
+}
+
 void
 tls_error_text(char *buf, size_t size)
 {

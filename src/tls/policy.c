@@ -62,9 +62,9 @@ tls_policy_load(struct tls_policy *p, const struct conf_certificate *conf,
 
 /*
  * Put ssl under the policy. SSL_set_SSL_CTX() brings the certificate, the CAs
- * and the CRLs (which hang on the SSL_CTX's store for that reason), but SSL_new()
- * has copied the rest from the default policy, which is where CVE-2025-23419
- * comes from.
+ * and the CRLs (which hang on the SSL_CTX's store for that reason), but
+ * SSL_new() has copied the rest from the default policy, which is where
+ * CVE-2025-23419 comes from.
  */
 int
 tls_policy_apply(const struct tls_policy *p, SSL *ssl)

@@ -97,6 +97,9 @@ const char *tls_client_verdict(const SSL *);
  */
 const char *tls_group(SSL *);
 
+/* The OpenSSL that is in use, "OpenSSL 3.0.22 25 Aug 2026". */
+const char *tls_version(void);
+
 /*
  * The oldest error of this thread's OpenSSL queue as a short text without
  * spaces ("no_shared_cipher"), "-" for none; empties the queue.

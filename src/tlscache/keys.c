@@ -226,6 +226,8 @@ key_parse(struct tlsc_key *key, const struct tlscache_key_bytes *in,
 {
 	const unsigned char *p = in->bytes;
 
+	if (p == NULL)
+		return TLSCACHE_E_INVAL;
 	switch (in->len) {
 	case TLSC_KEY_48:
 		memcpy(key->aes, p + 16, 16);

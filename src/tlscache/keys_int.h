@@ -87,6 +87,21 @@ enum tlsc_ring_counter {
 
 struct tlsc_ring; /* the shared memory; see keys_ring.c */
 
+enum tlsc_keys_fault {
+#define X(NAME, what) TLSC_KEYS_FAULT_##NAME,
+#include "keys_fault.def"
+#undef X
+	TLSC_KEYS_FAULT_COUNT
+};
+
+#ifdef TLSC_KEYS_FAULTS
+/* Called at every point; defined by the test. */
+void tlsc_keys_fault(enum tlsc_keys_fault);
+#define TLSC_KEYS_FAULT(NAME) tlsc_keys_fault(TLSC_KEYS_FAULT_##NAME)
+#else
+#define TLSC_KEYS_FAULT(NAME) ((void)0)
+#endif
+
 struct tlscache_keys {
 	struct tlsc_segment segment;
 	struct tlsc_ring *ring; /* the segment's base */

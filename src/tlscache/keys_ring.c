@@ -11,7 +11,7 @@
  *
  * Readers take no lock. They read the generation, copy from the bank that it
  * names, and read the generation again: when it is the same, nobody has written
- * to that bank meanwhile. The writer fills the idle bank from end to end, then
+ * to that bank meanwhile. The writer wipes the idle bank, fills it, then
  * adds one to the generation, then wipes the other bank. It may die at any
  * instruction: before the flip the idle bank is rubbish that nobody reads,
  * after it the old bank is, and the next writer wipes it (tlsc_ring_tidy).
@@ -184,8 +184,10 @@ tlsc_ring_lock(struct tlscache_keys *keys)
 	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 
 	if (keys->segment.fd == -1 ||
-	    fcntl(keys->segment.fd, F_SETLK, &lock) == 0)
+	    fcntl(keys->segment.fd, F_SETLK, &lock) == 0) {
+		TLSC_KEYS_FAULT(LOCKED);
 		return TLSCACHE_OK;
+	}
 	return errno == EAGAIN || errno == EACCES ? TLSCACHE_E_BUSY :
 	    TLSCACHE_E_SYSTEM;
 }
@@ -197,20 +199,31 @@ tlsc_ring_unlock(struct tlscache_keys *keys)
 
 	if (keys->segment.fd != -1)
 		(void)fcntl(keys->segment.fd, F_SETLK, &lock);
+	TLSC_KEYS_FAULT(UNLOCKED);
 }
 
 void
 tlsc_ring_publish(struct tlsc_ring *ring, const struct tlsc_keyset *set)
 {
+	_Atomic uint64_t *bank;
 	uint64_t generation;
 
+	tlsc_ring_tidy(ring);
+	TLSC_KEYS_FAULT(TIDIED);
 	generation = atomic_load_explicit(&ring->generation,
 	    memory_order_acquire);
 	atomic_thread_fence(memory_order_release);
-	words_store(ring->bank[(generation + 1) & 1], set, KEYSET_WORDS);
+	bank = ring->bank[(generation + 1) & 1];
+	words_store(bank, set, KEYSET_HEAD_WORDS);
+	TLSC_KEYS_FAULT(HALF);
+	words_store(bank + KEYSET_HEAD_WORDS, set->key,
+	    (size_t)set->n * KEY_WORDS);
+	TLSC_KEYS_FAULT(FILLED);
 	atomic_store_explicit(&ring->generation, generation + 1,
 	    memory_order_release);
+	TLSC_KEYS_FAULT(FLIPPED);
 	tlsc_ring_tidy(ring);
+	TLSC_KEYS_FAULT(WIPED);
 }
 
 void

@@ -22,7 +22,7 @@
  */
 struct heritage_socket_set {
 	const struct listener *listener;
-	const int *fds;
+	int *fds;
 	size_t nfds;
 	bool shared;
 };
@@ -32,7 +32,9 @@ struct heritage_ids {
 	bool drop; /* the master is root: change to these */
 	uid_t uid;
 	gid_t gid;
-	const char *user; /* for initgroups(3) */
+	const char *user; /* for messages */
+	gid_t *groups;	  /* all that the user is in */
+	int ngroups;
 };
 
 struct heritage {

@@ -8,6 +8,7 @@
 #include "talk.h"
 #include "test_tls.h"
 #include "tls/tls_int.h"
+#include "tlscache.h"
 
 static struct site site;
 
@@ -69,6 +70,69 @@ START_TEST(test_worker)
 		ck_assert_int_eq(worker_of(b, &how, NULL), 65535);
 	}
 	SSL_SESSION_free(first);
+	SSL_SESSION_free(next);
+	tls_front_free(a);
+	tls_front_free(b);
+}
+END_TEST
+
+/*
+ * A TLS 1.2 ticket of a key that is going out of use is renewed, which makes
+ * it no other session.
+ */
+START_TEST(test_worker_of_renewed_ticket)
+{
+	static const unsigned char keys[2][48] = { "old", "new" };
+	const struct tlscache_key_bytes now[] = { { keys[0], 48 } },
+	    then[] = { { keys[1], 48 }, { keys[0], 48 } },
+	    last[] = { { keys[1], 48 } };
+	struct talk_how how = { .version = TLS1_2_VERSION };
+	struct tls_front *a, *b;
+	SSL_SESSION *renewed;
+	struct talk *t;
+
+	site_init(&site);
+	site.listen.resumption = CONF_RESUME_TICKETS;
+	a = worker_front(3);
+	b = worker_front(4);
+	ck_assert_int_eq(tlscache_keys_set(shared.keys, now, 1, 1), 0);
+	how.session = talk_session(a, &how);
+	ck_assert_int_eq(tlscache_keys_set(shared.keys, then, 2, 2), 0);
+	t = talk_new(b, &how);
+	ck_assert(t->ok);
+	ck_assert_int_eq(tls_resumed(t->server), TLS_RESUMED_TICKET);
+	renewed = SSL_get1_session(t->client);
+	talk_free(t);
+	SSL_SESSION_free(how.session);
+	ck_assert_int_eq(tlscache_keys_set(shared.keys, last, 1, 3), 0);
+	how.session = renewed;
+	ck_assert_int_eq(worker_of(b, &how, NULL), 3);
+	SSL_SESSION_free(renewed);
+	tls_front_free(a);
+	tls_front_free(b);
+}
+END_TEST
+
+/* A second ClientHello offers the session again. */
+START_TEST(test_worker_after_retry)
+{
+	static char p256[] = "P-256";
+	struct talk_how how = { .version = TLS1_3_VERSION,
+		.groups = "X25519:P-256" };
+	struct tls_front *a, *b;
+	SSL_SESSION *next;
+
+	site_init(&site);
+	site.listen.resumption = (enum conf_resumption)_i;
+	site.listen.groups.value = p256;
+	a = worker_front(3);
+	b = worker_front(4);
+	how.session = talk_session(a, &how);
+	ck_assert_int_eq(worker_of(b, &how, &next), 3);
+	ck_assert_ptr_nonnull(next);
+	SSL_SESSION_free(how.session);
+	how.session = next;
+	ck_assert_int_eq(worker_of(a, &how, NULL), 4);
 	SSL_SESSION_free(next);
 	tls_front_free(a);
 	tls_front_free(b);
@@ -137,7 +201,7 @@ START_TEST(test_life)
 	long left;
 
 	site_init(&site);
-	site.listen.resumption = _i;
+	site.listen.resumption = (enum conf_resumption)_i;
 	/* Counted from the full handshake, so a second may have passed. */
 	left = renewed_timeout(1000, 5000);
 	ck_assert_int_le(left, 1000);
@@ -274,6 +338,9 @@ note_suite(void)
 	tc = tcase_create("note");
 	tcase_add_checked_fixture(tc, shared_setup, shared_teardown);
 	tcase_add_loop_test(tc, test_worker, 0, SITE_KINDS);
+	tcase_add_test(tc, test_worker_of_renewed_ticket);
+	tcase_add_loop_test(tc, test_worker_after_retry, CONF_RESUME_STATEFUL,
+	    CONF_RESUME_TICKETS + 1);
 	tcase_add_loop_test(tc, test_worker_not_resumed, 0, SITE_KINDS);
 	tcase_add_loop_test(tc, test_life, CONF_RESUME_STATEFUL,
 	    CONF_RESUME_TICKETS + 1);

@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -140,7 +141,8 @@ pki_cleanup(void)
 
 	if ((d = opendir(folder)) != NULL) {
 		while ((e = readdir(d)) != NULL)
-			unlinkat(dirfd(d), e->d_name, 0);
+			if (unlinkat(dirfd(d), e->d_name, 0) == -1)
+				unlinkat(dirfd(d), e->d_name, AT_REMOVEDIR);
 		closedir(d);
 	}
 	rmdir(folder);

@@ -14,7 +14,7 @@ main(void)
 	SRunner *runner;
 	int failed;
 
-	log_set_level(LOGLVL_ERROR); /* tests that mean to be warned ask for it */
+	log_set_level(LOGLVL_ERROR); /* a test of warnings asks for them */
 	pki_setup();
 	runner = srunner_create(alpn_suite());
 	srunner_add_suite(runner, cert_suite());

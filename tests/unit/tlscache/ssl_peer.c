@@ -172,10 +172,14 @@ peer_connect(SSL_CTX *sctx, SSL_CTX *cctx, SSL_SESSION *offer,
 static bool
 peer_shake(SSL *client, SSL *server)
 {
+	bool client_ok, server_ok;
 	int round;
 
 	for (round = 0; round < PEER_ROUNDS; round++) {
-		if (!peer_step(client) || !peer_step(server))
+		/* The server is told of the client's failure. */
+		client_ok = peer_step(client);
+		server_ok = peer_step(server);
+		if (!client_ok || !server_ok)
 			return false;
 		if (SSL_is_init_finished(client) &&
 		    SSL_is_init_finished(server))

@@ -170,6 +170,34 @@ START_TEST(the_end_of_a_connection_decides)
 }
 END_TEST
 
+/*
+ * A stranger who has seen the session's name and does not know its secret: in
+ * TLS 1.3 that shows before anything happens, in TLS 1.2 too late.
+ */
+START_TEST(a_stranger_offers_the_session)
+{
+	static const unsigned char secret[48] = "a guess";
+	SSL_SESSION *forged, *session;
+	struct peer_result r;
+	size_t len;
+
+	rig_make(&kinds[_i]);
+	session = first_session();
+	forged = SSL_SESSION_dup(session);
+	ck_assert_ptr_nonnull(forged);
+	len = SSL_SESSION_get_master_key(session, NULL, 0);
+	ck_assert_int_eq(SSL_SESSION_set1_master_key(forged, secret, len), 1);
+	r = peer_connect(server, client, forged, PEER_CLOSE_ORDERLY);
+	ck_assert(!r.ok);
+	SSL_SESSION_free(r.session);
+	SSL_SESSION_free(forged);
+	ck_assert_int_eq(resumes(session),
+	    kinds[_i].version == TLS1_3_VERSION);
+	SSL_SESSION_free(session);
+	rig_free();
+}
+END_TEST
+
 START_TEST(a_process_that_exits_leaves_the_sessions)
 {
 	struct peer_result r;
@@ -482,6 +510,47 @@ START_TEST(resumes_when_early_data_is_on)
 }
 END_TEST
 
+static int sessions_alive;
+
+static void
+session_born_cb(void *parent, void *data, CRYPTO_EX_DATA *ad, int index,
+    long argl, void *argp)
+{
+	sessions_alive++;
+}
+
+static void
+session_dead_cb(void *parent, void *data, CRYPTO_EX_DATA *ad, int index,
+    long argl, void *argp)
+{
+	sessions_alive--;
+}
+
+/* Stored, found, found to be rubbish, too large: nobody keeps a reference. */
+START_TEST(no_session_is_left_behind)
+{
+	SSL_SESSION *session;
+	int index;
+
+	index = SSL_SESSION_get_ex_new_index(0, NULL, session_born_cb, NULL,
+	    session_dead_cb);
+	ck_assert_int_ge(index, 0);
+	sessions_alive = 0;
+	rig_make(&kinds[_i]);
+	session = first_session();
+	ck_assert(resumes(session));
+	store_instead(session, (const unsigned char *)"no", 2);
+	ck_assert(!resumes(session));
+	SSL_SESSION_free(session);
+	peer_client_certificate(client, 20000);
+	SSL_CTX_set_verify(server, SSL_VERIFY_PEER, NULL);
+	SSL_SESSION_free(first_session());
+	rig_free();
+	ck_assert_int_eq(sessions_alive, 0);
+	CRYPTO_free_ex_index(CRYPTO_EX_INDEX_SSL_SESSION, index);
+}
+END_TEST
+
 START_TEST(errors_of_before_stay_in_the_queue)
 {
 	static const unsigned char bad[] = { 0x30, 0x82, 1, 0 };
@@ -519,6 +588,7 @@ attach_suite(void)
 	tcase_add_loop_test(tc, stateless_tickets_are_not_stored, 0, 2);
 	tcase_add_loop_test(tc, the_end_of_a_connection_decides, 0,
 	    NKINDS * NENDINGS);
+	tcase_add_loop_test(tc, a_stranger_offers_the_session, 0, NKINDS);
 	tcase_add_loop_test(tc, a_process_that_exits_leaves_the_sessions, 0,
 	    NKINDS);
 	tcase_add_loop_test(tc, large_client_certificates, 0, NKINDS * 5);
@@ -535,6 +605,7 @@ attach_suite(void)
 	tcase_add_loop_test(tc, a_context_without_cache_keeps_nothing, 0,
 	    NKINDS);
 	tcase_add_test(tc, resumes_when_early_data_is_on);
+	tcase_add_loop_test(tc, no_session_is_left_behind, 0, NKINDS);
 	tcase_add_test(tc, errors_of_before_stay_in_the_queue);
 	tcase_add_test(tc, arguments_are_checked);
 	suite_add_tcase(suite, tc);

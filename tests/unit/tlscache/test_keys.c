@@ -713,6 +713,10 @@ START_TEST(arguments_are_checked)
 		ck_assert_int_eq(tlscache_keys_set(ring, in, 2, ring_now),
 		    TLSCACHE_E_INVAL);
 	}
+	in[1].bytes = NULL;
+	in[1].len = 80;
+	ck_assert_int_eq(tlscache_keys_set(ring, in, 2, ring_now),
+	    TLSCACHE_E_INVAL);
 	ck_assert_int_eq(tlscache_keys_rotate(ring, -1), TLSCACHE_E_INVAL);
 	ck_assert_int_eq(tlscache_keys_rotate(ring, INT64_MAX),
 	    TLSCACHE_E_INVAL);

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What can be said only of values side by side: each section at its end, the
+ * whole configuration at the end. Master.
+ */
+#include "config.h"
+
+#include <netinet/in.h>
+
+#include <string.h>
+
+#include "conf/conf_int.h"
+
+static int check_title(const char *, const char *, const struct loc *,
+    struct err *);
+static int check_default(struct conf_listen *, struct err *);
+static int check_names(const struct conf_listen *, struct err *);
+static int check_bound(const struct conf_addr *, const struct conf_addr *,
+    struct err *);
+static bool any_port(const struct addr *);
+
+int
+conf_check_certificate(const struct conf_certificate *c, struct err *err)
+{
+	if (check_title("certificate", c->title, &c->loc, err) == -1)
+		return -1;
+	if (c->chain.value == NULL)
+		return err_set(err, &c->loc, "certificate \"%s\" has no "
+		    "chain", c->title);
+	if (c->client_certificate != CONF_CLIENT_CERT_OFF &&
+	    c->ca.value == NULL)
+		return err_set(err, &c->loc, "certificate \"%s\" asks for "
+		    "client certificates but has no ca", c->title);
+	return 0;
+}
+
+int
+conf_check_listen(struct conf_listen *l, const struct loc *version,
+    struct err *err)
+{
+	if (check_title("listen", l->name, &l->loc, err) == -1)
+		return -1;
+	if (l->naddresses == 0)
+		return err_set(err, &l->loc, "listen \"%s\" has no address",
+		    l->name);
+	if (l->service == CONF_SERVICE_PROXY && l->nbackends == 0)
+		return err_set(err, &l->loc, "listen \"%s\" is a proxy and "
+		    "has no backend", l->name);
+	if (l->service != CONF_SERVICE_PROXY && l->nbackends > 0)
+		return err_set(err, &l->backends[0].loc, "backend is for "
+		    "\"service = proxy\", and this service is %s",
+		    conf_service_name(l->service));
+	if (l->minimum_version > l->maximum_version)
+		return err_set(err, version, "minimum_version is above "
+		    "maximum_version");
+	if (l->ncertificates == 0)
+		return err_set(err, &l->loc, "listen \"%s\" has no "
+		    "certificate", l->name);
+	return check_default(l, err) == -1 ? -1 : check_names(l, err);
+}
+
+/* They stand in log lines and in tables. */
+static int
+check_title(const char *what, const char *title, const struct loc *loc,
+    struct err *err)
+{
+	const unsigned char *p = (const unsigned char *)title;
+	size_t len = strlen(title);
+
+	for (; *p > ' ' && *p != 0x7f && strchr("\"'\\=", *p) == NULL; p++)
+		;
+	if (*p == '\0' && len >= 1 && len <= 64)
+		return 0;
+	return err_set(err, loc, "%s \"%.100s\": expected a name of 1 to 64 "
+	    "characters without spaces, quotes, \"=\" and \"\\\"", what,
+	    title);
+}
+
+/* One certificate may be without names. It goes first: it is the default. */
+static int
+check_default(struct conf_listen *l, struct err *err)
+{
+	struct conf_certificate *c = l->certificates, found;
+	size_t i, n = 0;
+
+	for (i = 0; i < l->ncertificates; i++) {
+		if (c[i].names.n > 0)
+			continue;
+		if (n++ == 0) {
+			found = c[i];
+			memmove(c + 1, c, i * sizeof(*c));
+			c[0] = found;
+			continue;
+		}
+		return err_set(err, &c[i].loc, "certificate \"%s\" has no "
+		    "names, and neither has \"%s\" at %s:%d; only one can be "
+		    "the default", c[i].title, c[0].title, c[0].loc.file,
+		    c[0].loc.line);
+	}
+	return 0;
+}
+
+static int
+check_names(const struct conf_listen *l, struct err *err)
+{
+	const struct conf_str *name, *other;
+	size_t i, j, k, m;
+
+	for (i = 0; i < l->ncertificates; i++)
+		for (j = 0; j < l->certificates[i].names.n; j++)
+			for (k = 0; k <= i; k++)
+				for (m = 0; m < (k < i ?
+				    l->certificates[k].names.n : j); m++) {
+					name = &l->certificates[i].names.v[j];
+					other = &l->certificates[k].names.v[m];
+					if (strcmp(name->value,
+					    other->value) == 0)
+						return err_set(err, &name->loc,
+						    "the name \"%s\" is there "
+						    "twice; first at %s:%d",
+						    name->value,
+						    other->loc.file,
+						    other->loc.line);
+				}
+	return 0;
+}
+
+int
+conf_check_whole(const struct conf *conf, const char *path, struct err *err)
+{
+	const struct conf_listen *a, *b, *end = conf->listens + conf->nlistens;
+	struct loc loc = { path, 0 };
+	size_t i, j;
+
+	if (conf->nlistens == 0)
+		return err_set(err, &loc, "there is no listen section");
+	for (a = conf->listens; a < end; a++)
+		for (i = 0; i < a->naddresses; i++)
+			for (b = conf->listens; b <= a; b++)
+				for (j = 0; j < (b < a ? b->naddresses : i);
+				    j++)
+					if (check_bound(&a->addresses[i],
+					    &b->addresses[j], err) == -1)
+						return -1;
+	return 0;
+}
+
+static int
+check_bound(const struct conf_addr *address, const struct conf_addr *first,
+    struct err *err)
+{
+	char text[ADDR_TEXT_MAX];
+
+	if (!addr_equal(&address->addr, &first->addr) ||
+	    any_port(&address->addr))
+		return 0;
+	addr_format((const struct sockaddr *)&address->addr.ss,
+	    address->addr.len, text, sizeof(text));
+	return err_set(err, &address->loc, "address %s is bound twice; first "
+	    "at %s:%d", text, first->loc.file, first->loc.line);
+}
+
+/* Port 0 is another one each time. */
+static bool
+any_port(const struct addr *addr)
+{
+	switch (addr->ss.ss_family) {
+	case AF_INET:
+		return ((const struct sockaddr_in *)&addr->ss)->sin_port == 0;
+	case AF_INET6:
+		return ((const struct sockaddr_in6 *)&addr->ss)->sin6_port ==
+		    0;
+	default:
+		return false;
+	}
+}

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Where the text of a configuration comes from: files, and assignments of the
+ * command line, which become texts of one line. Master.
+ */
+#include "config.h"
+
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "conf/conf_int.h"
+
+#define SIZE_MAX_FILE ((size_t)4 << 20)
+#define DEPTH_MAX 16
+
+static int read_file(struct conf_source *, int, const struct loc *,
+    struct err *);
+static int check_nesting(const struct conf_source *, const struct loc *,
+    struct err *);
+static const char *keep(struct conf *, const char *);
+static char *quoted(const char *);
+
+int
+conf_source_file(struct conf_source *source, struct conf *conf,
+    const char *path, const struct loc *from, struct conf_source *parent,
+    struct err *err)
+{
+	int fd, rc;
+
+	memset(source, 0, sizeof(*source));
+	source->parent = parent;
+	source->has_lines = true;
+	source->name = keep(conf, path);
+	source->folder = conf_folder(path);
+	/* Without O_NONBLOCK a pipe would keep us waiting for a writer. */
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	if (fd == -1)
+		return err_set(err, from, "%s: %s", path, strerror(errno));
+	rc = read_file(source, fd, from, err);
+	close(fd);
+	return rc == 0 ? check_nesting(source, from, err) : -1;
+}
+
+static int
+read_file(struct conf_source *source, int fd, const struct loc *from,
+    struct err *err)
+{
+	struct loc here = { source->name, 0 };
+	size_t size = 0;
+	struct stat st;
+	ssize_t n;
+
+	if (fstat(fd, &st) == -1)
+		return err_set(err, from, "%s: %s", source->name,
+		    strerror(errno));
+	if (!S_ISREG(st.st_mode))
+		return err_set(err, from, "%s: %s", source->name,
+		    S_ISDIR(st.st_mode) ? "is a directory, not a file" :
+		    "is not a regular file");
+	source->dev = st.st_dev;
+	source->ino = st.st_ino;
+	source->text = xcalloc(1, SIZE_MAX_FILE + 2);
+	do {
+		n = read(fd, source->text + size, SIZE_MAX_FILE + 1 - size);
+		if (n == -1)
+			return err_set(err, from, "%s: %s", source->name,
+			    strerror(errno));
+		size += (size_t)n;
+	} while (n > 0 && size <= SIZE_MAX_FILE);
+	if (size > SIZE_MAX_FILE)
+		return err_set(err, &here, "the file is larger than %zu "
+		    "bytes", SIZE_MAX_FILE);
+	if (memchr(source->text, '\0', size) != NULL)
+		return err_set(err, &here, "there is a NUL byte in it; is "
+		    "this a text file?");
+	source->text = xreallocarray(source->text, size + 1, 1);
+	return 0;
+}
+
+static int
+check_nesting(const struct conf_source *source, const struct loc *from,
+    struct err *err)
+{
+	const struct conf_source *outer;
+	int depth = 0;
+
+	for (outer = source->parent; outer != NULL; outer = outer->parent) {
+		if (outer->dev == source->dev && outer->ino == source->ino)
+			return err_set(err, from, "%s includes itself",
+			    source->name);
+		if (++depth > DEPTH_MAX)
+			return err_set(err, from, "includes are nested more "
+			    "than %d deep", DEPTH_MAX);
+	}
+	return 0;
+}
+
+char *
+conf_folder(const char *path)
+{
+	char *cwd = NULL, *folder;
+
+	if (path[0] == '/') {
+		folder = xstrdup(path);
+	} else {
+		cwd = getcwd(NULL, 0);
+		folder = xasprintf("%s/%s", cwd != NULL ? cwd : "", path);
+		free(cwd);
+	}
+	*strrchr(folder, '/') = '\0';
+	return folder;
+}
+
+/* A copy that lives as long as the configuration. */
+static const char *
+keep(struct conf *conf, const char *name)
+{
+	conf->files = xreallocarray(conf->files, conf->nfiles + 1,
+	    sizeof(*conf->files));
+	conf->files[conf->nfiles] = xstrdup(name);
+	return conf->files[conf->nfiles++];
+}
+
+int
+conf_source_assignment(struct conf_source *source, struct conf *conf,
+    const char *text, const char *folder, struct err *err)
+{
+	size_t key = strcspn(text, "="), section = strcspn(text, ".=");
+	struct loc here = { NULL, 0 };
+	char *name, *value;
+
+	memset(source, 0, sizeof(*source));
+	name = xasprintf("-o %s", text);
+	source->name = keep(conf, name);
+	free(name);
+	source->folder = xstrdup(folder);
+	here.file = source->name;
+	if (key == 0 || text[key] == '\0' || (section < key &&
+	    strncmp(text, "session_cache.", 14) != 0 &&
+	    strncmp(text, "tickets.", 8) != 0))
+		return err_set(err, &here, "expected KEY=VALUE, "
+		    "session_cache.KEY=VALUE or tickets.KEY=VALUE");
+	value = quoted(text + key + 1 + strspn(text + key + 1, " "));
+	if (section < key)
+		source->text = xasprintf("%.*s { %.*s = %s }", (int)section,
+		    text, (int)(key - section - 1), text + section + 1, value);
+	else
+		source->text = xasprintf("%.*s = %s", (int)key, text, value);
+	free(value);
+	return 0;
+}
+
+/*
+ * The shell has taken the quotes away: put them back, unless the value comes
+ * with quotes, or braces, of its own.
+ */
+static char *
+quoted(const char *value)
+{
+	size_t size;
+	char *text;
+	FILE *fp;
+
+	if (value[0] == '"' || value[0] == '\'' || value[0] == '{')
+		return xstrdup(value);
+	fp = open_memstream(&text, &size);
+	if (fp == NULL)
+		return xstrdup("");
+	conf_print_string(value, fp);
+	fclose(fp);
+	return text;
+}
+
+void
+conf_source_release(struct conf_source *source)
+{
+	free(source->folder);
+	free(source->text);
+}

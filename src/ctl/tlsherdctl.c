@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * tlsherdctl: asks a running tlsherd through its control socket and prints
+ * what it says. A process of its own; knows the protocol (ctl_protocol.h) and
+ * where the socket is, nothing of the answers.
+ */
+#include "config.h"
+
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+
+#include <err.h>
+#include <errno.h>
+#include <getopt.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "conf/conf.h"
+#include "master/ctl_protocol.h"
+
+#define CONF_PATH SYSCONFDIR "/tlsherd/tlsherd.conf"
+#define PATIENCE 10 /* seconds without a sign of life */
+
+struct options {
+	const char *socket;
+	const char *conf;
+	const char *verb;
+	bool json;
+};
+
+static const struct option long_options[] = {
+	{ "config", required_argument, NULL, 'c' },
+	{ "help", no_argument, NULL, 'h' },
+	{ "json", no_argument, NULL, 'j' },
+	{ "socket", required_argument, NULL, 's' },
+	{ "version", no_argument, NULL, 'V' },
+	{ NULL, 0, NULL, 0 },
+};
+
+static const struct {
+	const char *name, *doc;
+} verbs[] = {
+#define X(ID, verb, doc) { #verb, doc },
+#include "master/verbs.def"
+#undef X
+};
+#define NVERBS (sizeof(verbs) / sizeof(verbs[0]))
+
+static void options_parse(struct options *, int, char **);
+static void usage(FILE *);
+static void verb_set(struct options *, const char *);
+static char *socket_path(const struct options *);
+static int socket_connect(const char *);
+static void request_send(int, const struct options *);
+static size_t answer_read(int, char **);
+static int answer_print(const char *, size_t);
+
+int
+main(int argc, char **argv)
+{
+	struct options opts;
+	char *path, *answer;
+	size_t len;
+	int fd, rc;
+
+	options_parse(&opts, argc, argv);
+	path = socket_path(&opts);
+	fd = socket_connect(path);
+	free(path);
+	request_send(fd, &opts);
+	len = answer_read(fd, &answer);
+	close(fd);
+	rc = answer_print(answer, len);
+	free(answer);
+	return rc;
+}
+
+/* Options may stand before and after the command. */
+static void
+options_parse(struct options *opts, int argc, char **argv)
+{
+	int ch;
+
+	memset(opts, 0, sizeof(*opts));
+	while (optind < argc) {
+		ch = getopt_long(argc, argv, "+c:hjs:V", long_options, NULL);
+		switch (ch) {
+		case -1:
+			if (optind < argc)
+				verb_set(opts, argv[optind++]);
+			break;
+		case 'c':
+			opts->conf = optarg;
+			break;
+		case 'h':
+			usage(stdout);
+			exit(CTL_DONE);
+		case 'j':
+			opts->json = true;
+			break;
+		case 's':
+			opts->socket = optarg;
+			break;
+		case 'V':
+			printf("tlsherdctl %s\n", PACKAGE_VERSION);
+			exit(CTL_DONE);
+		default:
+			usage(stderr);
+			exit(CTL_USAGE);
+		}
+	}
+	if (opts->socket != NULL && opts->conf != NULL)
+		errx(CTL_USAGE, "-s and -c exclude each other");
+	if (opts->verb == NULL) {
+		usage(stderr);
+		exit(CTL_USAGE);
+	}
+}
+
+static void
+usage(FILE *out)
+{
+	size_t i;
+
+	fprintf(out, "usage: tlsherdctl [-j | --json] [-s socket | -c config] "
+	    "command\ncommands:\n");
+	for (i = 0; i < NVERBS; i++)
+		fprintf(out, "  %-10s %s\n", verbs[i].name, verbs[i].doc);
+}
+
+static void
+verb_set(struct options *opts, const char *name)
+{
+	size_t i;
+
+	if (opts->verb != NULL)
+		errx(CTL_USAGE, "one command at a time: %s, then %s",
+		    opts->verb, name);
+	for (i = 0; i < NVERBS; i++)
+		if (strcmp(verbs[i].name, name) == 0)
+			opts->verb = verbs[i].name;
+	if (opts->verb == NULL) {
+		warnx("unknown command \"%s\"", name);
+		usage(stderr);
+		exit(CTL_USAGE);
+	}
+}
+
+static char *
+socket_path(const struct options *opts)
+{
+	const char *file, *value;
+	struct conf *conf;
+	struct err why;
+	char *path;
+
+	if (opts->socket != NULL)
+		value = opts->socket;
+	conf = NULL;
+	if (opts->socket == NULL) {
+		file = opts->conf != NULL ? opts->conf : CONF_PATH;
+		if ((conf = conf_load(file, NULL, 0, &why)) == NULL)
+			errx(CTL_FAILED, "%s (-s names the socket without "
+			    "the configuration)", why.text);
+		value = conf->control_socket.value;
+		if (value == NULL || *value == '\0')
+			errx(CTL_FAILED, "%s sets no control_socket", file);
+	}
+	if ((path = strdup(value)) == NULL)
+		err(CTL_FAILED, NULL);
+	conf_free(conf);
+	return path;
+}
+
+static int
+socket_connect(const char *path)
+{
+	static const struct timeval patience = { .tv_sec = PATIENCE };
+	struct sockaddr_un sun;
+	int fd;
+
+	memset(&sun, 0, sizeof(sun));
+	sun.sun_family = AF_UNIX;
+	if (strlen(path) >= sizeof(sun.sun_path))
+		errx(CTL_FAILED, "%s is too long for the path of a socket",
+		    path);
+	memcpy(sun.sun_path, path, strlen(path));
+	if ((fd = socket(AF_UNIX, SOCK_STREAM, 0)) == -1 ||
+	    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience,
+	    sizeof(patience)) == -1 ||
+	    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience,
+	    sizeof(patience)) == -1)
+		err(CTL_FAILED, "socket");
+	if (connect(fd, (struct sockaddr *)&sun, sizeof(sun)) == 0)
+		return fd;
+	if (errno == ENOENT || errno == ECONNREFUSED)
+		errx(CTL_FAILED, "no tlsherd is listening on %s", path);
+	if (errno == EAGAIN)
+		errx(CTL_FAILED, "tlsherd does not accept on %s", path);
+	err(CTL_FAILED, "%s", path);
+}
+
+static void
+request_send(int fd, const struct options *opts)
+{
+	char line[CTL_REQUEST_MAX];
+	int len;
+
+	len = snprintf(line, sizeof(line), "%s %s %s\n", CTL_REQUEST_TAG,
+	    opts->verb, opts->json ? CTL_FORM_JSON : CTL_FORM_PLAIN);
+	/* The kernel takes so little at once, or the peer is gone. */
+	if (send(fd, line, (size_t)len, MSG_NOSIGNAL) != len)
+		err(CTL_FAILED, "asking tlsherd");
+}
+
+/* All that comes until the daemon closes, NUL-terminated. */
+static size_t
+answer_read(int fd, char **bufp)
+{
+	size_t len, size;
+	ssize_t n;
+	char *buf;
+
+	buf = NULL;
+	len = size = 0;
+	for (;;) {
+		if (size - len < 2) {
+			size = size == 0 ? 8192 : size * 2;
+			if (size > 2 * CTL_ANSWER_MAX)
+				errx(CTL_FAILED, "the answer has no end");
+			if ((buf = realloc(buf, size)) == NULL)
+				err(CTL_FAILED, NULL);
+		}
+		n = recv(fd, buf + len, size - len - 1, 0);
+		if (n == 0)
+			break;
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n == -1 && (errno == EAGAIN || errno == EWOULDBLOCK))
+			errx(CTL_FAILED, "tlsherd did not answer in %d s",
+			    PATIENCE);
+		if (n == -1)
+			err(CTL_FAILED, "reading the answer");
+		len += (size_t)n;
+	}
+	buf[len] = '\0';
+	*bufp = buf;
+	return len;
+}
+
+static int
+answer_print(const char *answer, size_t len)
+{
+	const char *body;
+	size_t length;
+	int status;
+
+	body = memchr(answer, '\n', len);
+	if (body == NULL || sscanf(answer, CTL_ANSWER_TAG " %d %zu", &status,
+	    &length) != 2 || status < CTL_DONE || status > CTL_USAGE)
+		errx(CTL_FAILED, "the answer is not one of a tlsherd");
+	body++;
+	if (length != len - (size_t)(body - answer))
+		errx(CTL_FAILED, "the answer broke off");
+	if (status != CTL_DONE) {
+		warnx("%s", body);
+		return status;
+	}
+	if (fwrite(body, 1, length, stdout) != length || fflush(stdout) != 0)
+		err(CTL_FAILED, "standard output");
+	return CTL_DONE;
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The control socket: a Unix stream socket in the master's event loop, on
+ * which tlsherdctl asks and the master answers (ctl_protocol.h).
+ *
+ * No client can hold the master up: requests are bounded, answers are made in
+ * one go and sent as the client takes them, every connection has a deadline,
+ * and there is a limit to how many there are at a time.
+ */
+#ifndef MASTER_CTL_H
+#define MASTER_CTL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "master/ctl_view.h"
+
+struct ctl;
+struct event_base;
+
+/*
+ * The master's side: fill in the view. What it points to must stay as it is
+ * until the event loop goes on.
+ */
+typedef void ctl_view_cb(void *arg, struct ctl_view *);
+
+struct ctl_options {
+	const char *path;      /* of the socket; absolute */
+	const struct loc *loc; /* of control_socket in the file, or NULL */
+	int mode;	       /* file mode of the socket: who may ask */
+	size_t clients;	       /* connections at a time; 0: CTL_CLIENTS */
+	int64_t deadline;      /* milliseconds for one; 0: CTL_DEADLINE */
+};
+
+#define CTL_CLIENTS 16
+#define CTL_DEADLINE 5000
+
+/*
+ * Make the socket, with exactly that mode from the first moment, and serve it
+ * from the loop. A socket that is left over from a process that died is
+ * replaced; one that somebody listens on, and any other file, is not. Returns
+ * NULL with the error text on failure.
+ */
+struct ctl *ctl_new(struct event_base *, const struct ctl_options *,
+    ctl_view_cb *, void *arg, struct err *);
+
+/*
+ * After a reload: go over to another path, or give the path another mode. The
+ * limits stay. Returns 0, or -1 with the error text, and then nothing has
+ * changed.
+ */
+int ctl_change(struct ctl *, const struct ctl_options *, struct err *)
+    __attribute__((warn_unused_result));
+
+/* End all connections, close the socket, remove its path if it is ours. */
+void ctl_free(struct ctl *);
+
+/*
+ * In a worker, right after the fork: close our copies of the descriptors.
+ * Memory and event loop are the master's and stay as they are.
+ */
+void ctl_forget(const struct ctl *);
+
+#endif

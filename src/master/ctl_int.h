@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: ISC */
+/* The parts of the control socket, among themselves. */
+#ifndef MASTER_CTL_INT_H
+#define MASTER_CTL_INT_H
+
+#include <stddef.h>
+
+#include "base/err.h"
+#include "master/ctl.h"
+
+/*
+ * Make the socket of opts->path and listen on it. Returns the descriptor, or
+ * -1 with the error text.
+ */
+int ctl_socket(const struct ctl_options *, struct err *);
+
+/*
+ * The answer to a request of len bytes, which is taken apart: a buffer that
+ * the caller frees, in which the answer goes from *begin to *end. NULL when
+ * memory ran out.
+ */
+char *ctl_answer(char *request, size_t len, ctl_view_cb *, void *arg,
+    size_t *begin, size_t *end);
+
+#endif

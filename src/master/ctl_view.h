@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The master as the control socket and the log line see it. The master fills
+ * the struct in when it is asked to; report.c turns it into text.
+ */
+#ifndef MASTER_CTL_VIEW_H
+#define MASTER_CTL_VIEW_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <sys/types.h>
+
+#include "stats/scoreboard.h"
+
+struct tlscache;
+struct tlscache_keys;
+
+enum worker_state {
+#define X(ID, name, doc) WORKER_##ID,
+#include "master/worker_state.def"
+#undef X
+	WORKER_STATE_COUNT
+};
+
+/* One worker process, or a worker number that waits for its next one. */
+struct ctl_worker {
+	unsigned number;
+	unsigned generation;
+	pid_t pid; /* 0: no process at the moment */
+	enum worker_state state;
+	int64_t started;   /* when it was forked; 0: no process */
+	unsigned restarts; /* of this number, since the daemon was started */
+	const struct slot *slot; /* what it counts; NULL: no process */
+};
+
+enum ctl_reload {
+	CTL_RELOAD_NEVER,
+	CTL_RELOAD_OK,
+	CTL_RELOAD_FAILED, /* the configuration before it is still in force */
+};
+
+/* Times are seconds since 1970. Pointers are the master's. */
+struct ctl_view {
+	int64_t now; /* set before the master is asked */
+	const char *version;
+	pid_t pid;
+	int64_t started;
+	const char *conf_path;
+	unsigned generation;
+	enum ctl_reload reload;
+	int64_t reload_time;
+	const char *reload_error; /* NULL unless it failed */
+	const struct ctl_worker *workers;
+	size_t nworkers;
+	const struct tlscache *cache;	  /* NULL: none */
+	const struct tlscache_keys *keys; /* the same */
+	const struct scoreboard *scoreboard;
+};
+
+#endif

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: ISC */
+/* The supervising process. */
+#ifndef MASTER_MASTER_H
+#define MASTER_MASTER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct conf;
+
+struct master_options {
+	const char *path; /* of the configuration file, absolute */
+	char *const *overrides;
+	size_t noverrides;
+	bool foreground;
+};
+
+/*
+ * Be the master until told to stop. conf was loaded from these options and
+ * is taken over. Failures before the workers serve are fatal: one line and
+ * exit status 1. Returns the exit status.
+ */
+int master_main(const struct master_options *, struct conf *);
+
+/*
+ * What `tlsherd -t` checks beyond conf_load(): certificates, keys, users. One
+ * line on standard error when something is wrong. 0 or -1.
+ */
+int master_test(struct conf *);
+
+#endif

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: ISC */
+/* The parts of the master process and what they work on. */
+#ifndef MASTER_MASTER_INT_H
+#define MASTER_MASTER_INT_H
+
+#include <sys/queue.h>
+#include <sys/types.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+
+#include "base/addr.h"
+#include "base/err.h"
+#include "base/pidfile.h"
+#include "conf/conf.h"
+#include "master/master.h"
+#include "stats/scoreboard.h"
+#include "tls/tls.h"
+#include "tlscache.h"
+#include "worker/heritage.h"
+
+/* Worker processes at one time, those that finish included. */
+#define MASTER_PROCESSES_MAX (4 * 1024)
+
+/* sockets.c: the sockets of one address; they live from reload to reload. */
+struct bound {
+	TAILQ_ENTRY(bound) entry;
+	struct addr wanted; /* as configured; port 0: any */
+	struct addr actual;
+	char text[ADDR_TEXT_MAX];
+	int *fds;
+	size_t nfds;
+	bool shared; /* one socket for all workers */
+	size_t served; /* of fds, by a generation that serves or has */
+	bool wanted_now; /* by the generation that is being made */
+};
+TAILQ_HEAD(bound_list, bound);
+
+/* generation.c: a configuration and all that was made from it. */
+struct generation {
+	unsigned number;
+	struct conf *conf;
+	struct tlscache *sessions; /* new; NULL: the master's is kept */
+	struct tls_shared shared;
+	struct listener *listeners; /* one per conf->listens */
+	size_t nlisteners;
+	struct heritage_socket_set *sets;
+	size_t nsets;
+	struct heritage_ids ids;
+	unsigned alive; /* processes */
+	bool draining;
+};
+
+/* A worker process. */
+struct process {
+	TAILQ_ENTRY(process) entry;
+	struct master *master;
+	struct generation *generation;
+	unsigned worker;
+	pid_t pid;
+	int fd; /* our end of the control socket; -1 after its end */
+	struct event control;
+	struct slot *slot;
+	int64_t started; /* clock_mono_us() */
+	bool ready;
+};
+TAILQ_HEAD(process_list, process);
+
+/* supervise.c: the place of a worker number in the current generation. */
+struct seat {
+	struct master *master;
+	struct process *process; /* NULL: waiting for the next one */
+	struct event retry;
+	unsigned faults;	 /* deaths in a row soon after the start */
+	struct process *cover;	 /* serves this one's queue meanwhile */
+};
+
+enum master_state {
+	MASTER_STARTING,
+	MASTER_RUNNING,
+	MASTER_RELOADING, /* `next` is being started */
+	MASTER_FINISHING, /* graceful stop */
+	MASTER_STOPPING,  /* fast stop */
+};
+
+struct master {
+	const struct master_options *options;
+	struct event_base *base;
+	enum master_state state;
+	struct tlscache *sessions;
+	struct tlscache_keys *keys;
+	struct scoreboard *scoreboard;
+	struct pidfile *pidfile;
+	struct bound_list sockets;
+	struct process_list processes;
+	struct generation *current;
+	struct generation *next;
+	struct seat *seats; /* one per worker of the current generation */
+	unsigned nseats;
+	unsigned generations; /* number of the newest */
+	bool reload_again;    /* asked for while one was going on */
+	int64_t started;      /* clock_wall() */
+	int notify;	      /* daemon: the waiting parent, or -1 */
+	int status;	      /* of the exit */
+	unsigned *restarts; /* by worker number, over all generations */
+	unsigned nrestarts;
+	struct ctl *ctl; /* control socket; NULL: none */
+	struct ctl_worker *view_workers;
+	int64_t reload_time; /* clock_wall() of the last one; 0: none */
+	bool reload_failed;
+	char reload_error[1024];
+	int64_t line_time; /* of the last line about the cache */
+	struct tlscache_stat line_stat;
+	struct event signals[6];
+	struct event deadline;	/* of a start, reload or stop */
+	struct event upkeep;	/* expiry, ticket keys */
+};
+
+/* sockets.c */
+
+/*
+ * The sockets for an address of a listener: those that are there already, or
+ * new ones; with SO_REUSEPORT at least one per worker. NULL and the error text.
+ */
+struct bound *sockets_get(struct master *, const struct conf *,
+    const struct conf_listen *, const struct conf_addr *, struct err *);
+/* Before sockets_get() for a new generation. */
+void sockets_begin(struct master *);
+/* The generation serves: close what it does not want. */
+void sockets_commit(struct master *);
+/* It will not: close what was opened for it. */
+void sockets_abort(struct master *);
+/* Close all; when unlink_paths, remove the files of Unix sockets. */
+void sockets_close(struct master *, bool unlink_paths);
+
+/* generation.c */
+
+/* Takes conf, also on failure. NULL and the error text. */
+struct generation *generation_new(struct master *, struct conf *,
+    struct err *);
+void generation_free(struct generation *);
+/* The listeners alone, for `tlsherd -t`; the same as above without sockets. */
+int generation_check(struct conf *, struct err *);
+
+/* process.c */
+
+/* Start a worker. NULL and errno. */
+struct process *process_start(struct master *, struct generation *,
+    unsigned worker);
+/* Tell it something; a worker that cannot be told is about to be reaped. */
+void process_tell(struct process *, enum control_type, unsigned arg, int fd);
+void process_free(struct process *);
+/*
+ * Become a daemon: returns in the child, with a descriptor to say "serving"
+ * on (one byte). The parent waits for that, and exits 0, or 1 at its end.
+ */
+int process_daemonize(void);
+
+/* supervise.c */
+
+/* Start all workers of a generation. 0, or -1 when one could not be. */
+int supervise_start(struct master *, struct generation *);
+/* Make the seats for a generation that has become the current one. */
+void supervise_seat(struct master *);
+void supervise_clear(struct master *);
+/* SIGCHLD: reap and replace. */
+void supervise_reap(struct master *);
+/* A worker has said that it serves. */
+void supervise_ready(struct process *);
+
+/* reload.c */
+void reload_begin(struct master *);
+/* All workers of `next` serve. */
+void reload_commit(struct master *);
+void reload_abort(struct master *, const char *why);
+
+/* observe.c */
+int observe_open(struct master *, const struct conf *, struct err *);
+/* control_socket and control_mode after a reload. */
+void observe_change(struct master *, const struct conf *);
+void observe_close(struct master *);
+/* How a reload ended; error NULL: well. */
+void observe_reload(struct master *, const char *error);
+/* A line about the session cache in the log; begin anew without one. */
+void observe_line(struct master *);
+void observe_line_begin(struct master *);
+/* Once a second: is a line due? */
+void observe_tick(struct master *);
+
+/* stop.c */
+void stop_graceful(struct master *);
+void stop_fast(struct master *);
+/* No process is left in a stop. */
+void stop_done(struct master *);
+
+/* master.c */
+void master_deadline(struct master *, int64_t ms);
+void master_serving(struct master *);
+
+#endif

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * How the master looks from outside: the view that the control socket reports,
+ * and the line about the session cache that goes to the log once an hour and
+ * at every reload.
+ */
+#include "config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "master/ctl.h"
+#include "master/master_int.h"
+#include "master/report.h"
+
+#define LINE_EVERY 3600 /* seconds */
+
+static void view_cb(void *, struct ctl_view *);
+static void view_workers(struct master *, struct ctl_view *);
+static enum worker_state process_state(const struct process *);
+
+int
+observe_open(struct master *m, const struct conf *conf, struct err *err)
+{
+	struct ctl_options options;
+
+	observe_line_begin(m);
+	if (conf->control_socket.value == NULL)
+		return 0;
+	memset(&options, 0, sizeof(options));
+	options.path = conf->control_socket.value;
+	options.loc = &conf->control_socket.loc;
+	options.mode = conf->control_mode;
+	m->ctl = ctl_new(m->base, &options, view_cb, m, err);
+	return m->ctl != NULL ? 0 : -1;
+}
+
+void
+observe_change(struct master *m, const struct conf *conf)
+{
+	struct ctl_options options;
+	struct err err;
+
+	if (conf->control_socket.value == NULL) {
+		ctl_free(m->ctl);
+		m->ctl = NULL;
+		return;
+	}
+	if (m->ctl == NULL) {
+		if (observe_open(m, conf, &err) == -1)
+			log_errorx("%s", err.text);
+		return;
+	}
+	memset(&options, 0, sizeof(options));
+	options.path = conf->control_socket.value;
+	options.loc = &conf->control_socket.loc;
+	options.mode = conf->control_mode;
+	if (ctl_change(m->ctl, &options, &err) == -1)
+		log_errorx("%s", err.text);
+}
+
+void
+observe_close(struct master *m)
+{
+	ctl_free(m->ctl);
+	m->ctl = NULL;
+	free(m->view_workers);
+	m->view_workers = NULL;
+}
+
+void
+observe_reload(struct master *m, const char *error)
+{
+	m->reload_time = clock_wall();
+	m->reload_failed = error != NULL;
+	snprintf(m->reload_error, sizeof(m->reload_error), "%s",
+	    error != NULL ? error : "");
+}
+
+static void
+view_cb(void *arg, struct ctl_view *view)
+{
+	struct master *m = arg;
+
+	view->version = PACKAGE_VERSION;
+	view->pid = getpid();
+	view->started = m->started;
+	view->conf_path = m->options->path;
+	view->generation = m->current != NULL ? m->current->number : 0;
+	view->reload = m->reload_time == 0 ? CTL_RELOAD_NEVER :
+	    m->reload_failed ? CTL_RELOAD_FAILED : CTL_RELOAD_OK;
+	view->reload_time = m->reload_time;
+	view->reload_error = m->reload_failed ? m->reload_error : NULL;
+	view->cache = m->sessions;
+	view->keys = m->keys;
+	view->scoreboard = m->scoreboard;
+	view_workers(m, view);
+}
+
+/* All processes, and the seats that wait for one. */
+static void
+view_workers(struct master *m, struct ctl_view *view)
+{
+	struct ctl_worker *w;
+	struct process *p;
+	size_t n = m->nseats;
+	unsigned i;
+
+	TAILQ_FOREACH(p, &m->processes, entry)
+		n++;
+	m->view_workers = xreallocarray(m->view_workers, n, sizeof(*w));
+	w = m->view_workers;
+	TAILQ_FOREACH(p, &m->processes, entry) {
+		memset(w, 0, sizeof(*w));
+		w->number = p->worker;
+		w->generation = p->generation->number;
+		w->pid = p->pid;
+		w->state = process_state(p);
+		w->started = clock_wall() -
+		    (clock_mono_us() - p->started) / 1000000;
+		w->restarts = p->worker < m->nrestarts ?
+		    m->restarts[p->worker] : 0;
+		w->slot = p->slot;
+		w++;
+	}
+	for (i = 0; i < m->nseats; i++) {
+		if (m->seats[i].process != NULL)
+			continue;
+		memset(w, 0, sizeof(*w));
+		w->number = i;
+		w->generation = m->current->number;
+		w->state = WORKER_DELAYED;
+		w->restarts = m->restarts[i];
+		w++;
+	}
+	view->workers = m->view_workers;
+	view->nworkers = (size_t)(w - m->view_workers);
+}
+
+static enum worker_state
+process_state(const struct process *p)
+{
+	const struct master *m = p->master;
+
+	if (p->generation->draining || m->state == MASTER_FINISHING ||
+	    m->state == MASTER_STOPPING)
+		return WORKER_DRAINING;
+	return p->ready ? WORKER_SERVING : WORKER_STARTING;
+}
+
+/* Count for the next line from now on. */
+void
+observe_line_begin(struct master *m)
+{
+	m->line_time = clock_wall();
+	if (m->sessions != NULL)
+		tlscache_stat(m->sessions, &m->line_stat);
+	else
+		memset(&m->line_stat, 0, sizeof(m->line_stat));
+}
+
+void
+observe_line(struct master *m)
+{
+	struct report_period period;
+	struct tlscache_stat stat;
+	char line[REPORT_LINE_MAX];
+
+	tlscache_stat(m->sessions, &stat);
+	period.before = &m->line_stat;
+	period.now = &stat;
+	period.seconds = clock_wall() - m->line_time;
+	period.session_timeout = m->current->conf->session_timeout / 1000;
+	period.cache_size = m->current->conf->cache_size;
+	report_session_line(line, sizeof(line), &period);
+	log_notice("%s", line);
+	observe_line_begin(m);
+}
+
+void
+observe_tick(struct master *m)
+{
+	if (m->state == MASTER_RUNNING &&
+	    clock_wall() - m->line_time >= LINE_EVERY)
+		observe_line(m);
+}

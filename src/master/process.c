@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Making processes: the only place of fork(2). A child gets what struct
+ * heritage holds; everything else of the master's is closed or freed before
+ * worker_main().
+ */
+#include "config.h"
+
+#include <sys/wait.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "master/ctl.h"
+#include "master/master_int.h"
+
+static void control_event_cb(evutil_socket_t, short, void *);
+_Noreturn static void child(struct master *, struct process *, int,
+    const struct heritage *);
+
+struct process *
+process_start(struct master *m, struct generation *g, unsigned worker)
+{
+	struct heritage h;
+	struct process *p;
+	sigset_t all, old;
+	int saved, sv[2];
+
+	p = calloc(1, sizeof(*p));
+	if (p == NULL)
+		return NULL;
+	p->slot = scoreboard_take(m->scoreboard, worker, g->number);
+	if (p->slot == NULL) {
+		free(p);
+		errno = EAGAIN;
+		return NULL;
+	}
+	if (fd_pair(sv) == -1) {
+		saved = errno;
+		scoreboard_release(m->scoreboard, p->slot);
+		free(p);
+		errno = saved;
+		return NULL;
+	}
+	p->master = m;
+	p->generation = g;
+	p->worker = worker;
+	p->fd = sv[0];
+	p->started = clock_mono_us();
+
+	memset(&h, 0, sizeof(h));
+	h.conf = g->conf;
+	h.sets = g->sets;
+	h.nsets = g->nsets;
+	h.listeners = g->listeners;
+	h.nlisteners = g->nlisteners;
+	h.ids = g->ids;
+	h.slot = p->slot;
+	h.worker = worker;
+	h.generation = g->number;
+	h.control_fd = sv[1];
+
+	/* No signal of the master's may be handled in the child. */
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, &old);
+	p->pid = fork();
+	if (p->pid == 0)
+		child(m, p, sv[0], &h);
+	saved = errno;
+	sigprocmask(SIG_SETMASK, &old, NULL);
+	close(sv[1]);
+	if (p->pid == -1) {
+		close(sv[0]);
+		scoreboard_release(m->scoreboard, p->slot);
+		free(p);
+		errno = saved;
+		return NULL;
+	}
+	atomic_store(&p->slot->pid, (int)p->pid);
+	g->alive++;
+	TAILQ_INSERT_TAIL(&m->processes, p, entry);
+	event_assign(&p->control, m->base, p->fd, EV_READ | EV_PERSIST,
+	    control_event_cb, p);
+	event_add(&p->control, NULL);
+	return p;
+}
+
+static void
+child(struct master *m, struct process *self, int master_end,
+    const struct heritage *h)
+{
+	struct process *p;
+
+	/* A new epoll set first: the old one is the master's, too. */
+	if (event_reinit(m->base) == -1)
+		_exit(WORKER_EXIT_SETUP);
+	event_base_free(m->base);
+	if (m->ctl != NULL)
+		ctl_forget(m->ctl);
+	close(master_end);
+	TAILQ_FOREACH(p, &m->processes, entry)
+		if (p->fd != -1)
+			close(p->fd);
+	if (m->notify != -1)
+		close(m->notify);
+	pidfile_forget(m->pidfile);
+	free(self);
+	worker_main(h);
+}
+
+static void
+control_event_cb(evutil_socket_t sock, short what, void *arg)
+{
+	struct process *p = arg;
+	struct control_msg msg;
+	ssize_t n;
+	int fd;
+
+	for (;;) {
+		n = fd_recv(sock, &msg, sizeof(msg), &fd);
+		if (fd != -1)
+			close(fd);
+		if (n == -1 && (errno == EAGAIN || errno == EWOULDBLOCK))
+			return;
+		if (n <= 0)
+			break;
+		if (n == (ssize_t)sizeof(msg) && msg.type == CONTROL_READY &&
+		    !p->ready) {
+			p->ready = true;
+			supervise_ready(p);
+			return;
+		}
+	}
+	event_del(&p->control);
+	close(p->fd);
+	p->fd = -1;
+}
+
+void
+process_tell(struct process *p, enum control_type type, unsigned arg, int fd)
+{
+	struct control_msg msg = { (int)type, arg };
+
+	if (p->fd != -1 && fd_send(p->fd, &msg, sizeof(msg), fd) == -1)
+		log_warn("worker %u, pid %ld does not listen", p->worker,
+		    (long)p->pid);
+}
+
+void
+process_free(struct process *p)
+{
+	if (p->fd != -1) {
+		event_del(&p->control);
+		close(p->fd);
+	}
+	TAILQ_REMOVE(&p->master->processes, p, entry);
+	scoreboard_release(p->master->scoreboard, p->slot);
+	free(p);
+}
+
+int
+process_daemonize(void)
+{
+	int null, pipefd[2];
+	char byte;
+	pid_t pid;
+	ssize_t n;
+
+	if (pipe(pipefd) == -1)
+		fatal("pipe");
+	(void)fd_cloexec(pipefd[0]);
+	(void)fd_cloexec(pipefd[1]);
+	pid = fork();
+	if (pid == -1)
+		fatal("fork");
+	if (pid != 0) {
+		close(pipefd[1]);
+		do {
+			n = read(pipefd[0], &byte, 1);
+		} while (n == -1 && errno == EINTR);
+		_exit(n == 1 ? 0 : 1);
+	}
+	close(pipefd[0]);
+	if (setsid() == -1 || chdir("/") == -1)
+		fatal("cannot become a daemon");
+	null = open("/dev/null", O_RDWR);
+	if (null == -1 || dup2(null, STDIN_FILENO) == -1 ||
+	    dup2(null, STDOUT_FILENO) == -1)
+		fatal("/dev/null");
+	if (null > STDERR_FILENO)
+		close(null);
+	return pipefd[1];
+}

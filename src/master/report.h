@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What the daemon tells about itself: the reports of the control socket, for
+ * people or for programs, and the line about the session cache in the log.
+ * The fields stand in report_fields.def, one row for both forms.
+ */
+#ifndef MASTER_REPORT_H
+#define MASTER_REPORT_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "master/ctl_view.h"
+
+struct tlscache_stat;
+
+enum report_form {
+	REPORT_PLAIN,
+	REPORT_JSON,
+};
+
+/* Each returns 0, or -1 when the stream failed. */
+int report_status(FILE *, enum report_form, const struct ctl_view *)
+    __attribute__((warn_unused_result));
+int report_sessions(FILE *, enum report_form, const struct ctl_view *)
+    __attribute__((warn_unused_result));
+
+/* The time that a line in the log is about. */
+struct report_period {
+	const struct tlscache_stat *before; /* at the last line; zeroed: none */
+	const struct tlscache_stat *now;
+	int64_t seconds;	 /* between the two */
+	int64_t session_timeout; /* seconds */
+	size_t cache_size;	 /* session_cache.size, bytes */
+};
+
+/* Longest output of report_session_line() with its NUL. */
+#define REPORT_LINE_MAX 512
+
+/*
+ * One line about the cache, without a newline:
+ *   sessions: 97.3 % of 12,345 look-ups hit; 3,210 entries in 1.2 MiB of
+ *   32 MiB
+ * and, when entries were evicted before their time, how many and which
+ * session_cache.size would have held them.
+ */
+void report_session_line(char *buf, size_t size,
+    const struct report_period *);
+
+/*
+ * The size (bytes, for session_cache.size) with which nothing would have been
+ * evicted before its time in the period; 0 when nothing was.
+ */
+uint64_t report_size_needed(const struct report_period *);
+
+#endif

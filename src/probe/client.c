@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * One connection of the probe: TCP, handshake, a word with the trace service,
+ * close. Nothing waits longer than the time-out, whatever the server does.
+ */
+#include "config.h"
+
+#include <sys/socket.h>
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <openssl/err.h>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "probe/probe.h"
+
+#define ANSWER_MAX 2048
+
+static int new_session_cb(SSL *, SSL_SESSION *);
+static int set_alpn(SSL_CTX *, const char *);
+static const char *reason(void);
+static bool tcp_connect(const struct probe_options *, int64_t, int *,
+    struct probe_result *);
+static bool wait_for(int, short, int64_t);
+static bool again(SSL *, int, int64_t, struct probe_result *, const char *);
+static bool handshake(SSL *, int64_t, struct probe_result *);
+static void converse(SSL *, int64_t, struct probe_result *);
+static void read_answer(const char *, struct probe_result *);
+static int answer_number(const char *, const char *);
+static void describe(SSL *, struct probe_result *);
+
+int
+probe_client_init(struct probe_client *client,
+    const struct probe_options *options, int version, struct err *err)
+{
+	SSL_CTX *ctx;
+
+	memset(client, 0, sizeof(*client));
+	client->options = options;
+	client->ctx = ctx = SSL_CTX_new(TLS_client_method());
+	if (ctx == NULL)
+		return err_set(err, NULL, "OpenSSL: %s", reason());
+	if (SSL_CTX_set_min_proto_version(ctx, version) != 1 ||
+	    SSL_CTX_set_max_proto_version(ctx, version) != 1)
+		return err_set(err, NULL, "this OpenSSL does not have the "
+		    "TLS version that is asked for");
+	if (options->no_tickets && version < TLS1_3_VERSION)
+		SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET);
+	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_CLIENT |
+	    SSL_SESS_CACHE_NO_INTERNAL_STORE);
+	SSL_CTX_sess_set_new_cb(ctx, new_session_cb);
+	SSL_CTX_set_app_data(ctx, client);
+	if (options->ca != NULL) {
+		SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
+		if (SSL_CTX_load_verify_locations(ctx, options->ca, NULL) != 1)
+			return err_set(err, NULL, "--ca %s: %s", options->ca,
+			    reason());
+	}
+	if (options->cert != NULL &&
+	    (SSL_CTX_use_certificate_chain_file(ctx, options->cert) != 1 ||
+	    SSL_CTX_use_PrivateKey_file(ctx, options->key != NULL ?
+	    options->key : options->cert, SSL_FILETYPE_PEM) != 1))
+		return err_set(err, NULL, "--cert %s: %s", options->cert,
+		    reason());
+	if (options->alpn != NULL && set_alpn(ctx, options->alpn) == -1)
+		return err_set(err, NULL, "--alpn %s: names of 1 to 255 "
+		    "characters with commas between them are expected",
+		    options->alpn);
+	return 0;
+}
+
+void
+probe_client_release(struct probe_client *client)
+{
+	SSL_SESSION_free(client->latest);
+	SSL_CTX_free(client->ctx);
+	memset(client, 0, sizeof(*client));
+}
+
+static int
+new_session_cb(SSL *ssl, SSL_SESSION *session)
+{
+	struct probe_client *client;
+
+	client = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
+	SSL_SESSION_free(client->latest);
+	client->latest = session;
+	return 1; /* the reference is ours now */
+}
+
+/* "a,b" → 1 a 1 b */
+static int
+set_alpn(SSL_CTX *ctx, const char *list)
+{
+	unsigned char wire[1024];
+	size_t len, n = 0;
+
+	for (;;) {
+		len = strcspn(list, ",");
+		if (len == 0 || len > 255 || n + 1 + len > sizeof(wire))
+			return -1;
+		wire[n++] = (unsigned char)len;
+		memcpy(wire + n, list, len);
+		n += len;
+		if (list[len] == '\0')
+			break;
+		list += len + 1;
+	}
+	return SSL_CTX_set_alpn_protos(ctx, wire, (unsigned)n) == 0 ? 0 : -1;
+}
+
+static const char *
+reason(void)
+{
+	unsigned long e = ERR_get_error();
+	const char *text = ERR_reason_error_string(e);
+
+	if (ERR_SYSTEM_ERROR(e))
+		text = strerror(ERR_GET_REASON(e));
+	ERR_clear_error();
+	return text != NULL ? text : "unknown error";
+}
+
+void
+probe_connect(struct probe_client *client, SSL_SESSION *session,
+    struct probe_result *result)
+{
+	const struct probe_options *o = client->options;
+	int64_t deadline;
+	SSL_SESSION *copy = NULL;
+	SSL *ssl = NULL;
+	char *name;
+	int fd = -1;
+
+	memset(result, 0, sizeof(*result));
+	result->worker = result->maker = -1;
+	deadline = clock_mono_us() + (int64_t)o->timeout_ms * 1000;
+	if (!tcp_connect(o, deadline, &fd, result))
+		goto out;
+	ssl = SSL_new(client->ctx);
+	if (ssl == NULL || SSL_set_fd(ssl, fd) != 1) {
+		snprintf(result->error, sizeof(result->error), "OpenSSL: %s",
+		    reason());
+		goto out;
+	}
+	if (session != NULL) {
+		/* OpenSSL marks a TLS 1.3 session as used up. */
+		copy = SSL_SESSION_dup(session);
+		if (copy == NULL || SSL_set_session(ssl, copy) != 1) {
+			snprintf(result->error, sizeof(result->error),
+			    "the session cannot be offered: %s", reason());
+			goto out;
+		}
+		result->offered = true;
+	}
+	name = o->sni != NULL ? strdup(o->sni) : NULL;
+	if (name != NULL)
+		(void)SSL_set_tlsext_host_name(ssl, name);
+	if (name != NULL && o->ca != NULL)
+		(void)SSL_set1_host(ssl, name);
+	free(name);
+	if (!handshake(ssl, deadline, result))
+		goto out;
+	describe(ssl, result);
+	result->ok = true;
+	converse(ssl, deadline, result);
+out:
+	SSL_free(ssl);
+	SSL_SESSION_free(copy);
+	if (fd != -1)
+		close(fd);
+}
+
+static bool
+tcp_connect(const struct probe_options *o, int64_t deadline, int *fdp,
+    struct probe_result *result)
+{
+	socklen_t len = sizeof(int);
+	int error = 0;
+
+	*fdp = fd_socket(o->addr.ss.ss_family, SOCK_STREAM, 0);
+	if (*fdp == -1 || (connect(*fdp, (const struct sockaddr *)&o->addr.ss,
+	    o->addr.len) == -1 && errno != EINPROGRESS)) {
+		error = errno;
+	} else if (!wait_for(*fdp, POLLOUT, deadline)) {
+		error = ETIMEDOUT;
+	} else if (getsockopt(*fdp, SOL_SOCKET, SO_ERROR, &error, &len) == -1) {
+		error = errno;
+	}
+	if (error == 0)
+		return true;
+	snprintf(result->error, sizeof(result->error),
+	    "cannot connect to %s: %s", o->target, strerror(error));
+	return false;
+}
+
+static bool
+wait_for(int fd, short events, int64_t deadline)
+{
+	struct pollfd pfd = { .fd = fd, .events = events };
+	int64_t left;
+	int n;
+
+	do {
+		left = (deadline - clock_mono_us() + 999) / 1000;
+		if (left <= 0)
+			return false;
+		n = poll(&pfd, 1, (int)left);
+	} while (n == -1 && errno == EINTR);
+	return n > 0;
+}
+
+/* After an SSL call returned r: wait and call it again, or it has failed. */
+static bool
+again(SSL *ssl, int r, int64_t deadline, struct probe_result *result,
+    const char *what)
+{
+	int saved = errno;
+	short events;
+
+	switch (SSL_get_error(ssl, r)) {
+	case SSL_ERROR_WANT_READ:
+		events = POLLIN;
+		break;
+	case SSL_ERROR_WANT_WRITE:
+		events = POLLOUT;
+		break;
+	case SSL_ERROR_SYSCALL:
+		snprintf(result->error, sizeof(result->error), "%s: %s", what,
+		    saved != 0 ? strerror(saved) :
+		    "the server closed the connection");
+		return false;
+	case SSL_ERROR_ZERO_RETURN:
+		snprintf(result->error, sizeof(result->error),
+		    "%s: the server closed the connection", what);
+		return false;
+	default:
+		snprintf(result->error, sizeof(result->error), "%s: %s", what,
+		    reason());
+		return false;
+	}
+	if (wait_for(SSL_get_fd(ssl), events, deadline))
+		return true;
+	snprintf(result->error, sizeof(result->error), "%s: no answer within "
+	    "the time-out", what);
+	return false;
+}
+
+static bool
+handshake(SSL *ssl, int64_t deadline, struct probe_result *result)
+{
+	int64_t begin = clock_mono_us();
+	int r;
+
+	for (;;) {
+		ERR_clear_error();
+		errno = 0;
+		r = SSL_connect(ssl);
+		if (r == 1)
+			break;
+		if (!again(ssl, r, deadline, result, "handshake"))
+			return false;
+	}
+	result->handshake_ms = (double)(clock_mono_us() - begin) / 1000;
+	return true;
+}
+
+/*
+ * The trace service answers a line with a line about the connection. Any other
+ * server may answer what it likes, or nothing: reading goes on until there is
+ * a line, the end, or no time left. TLS 1.3 sessions arrive meanwhile.
+ */
+static void
+converse(SSL *ssl, int64_t deadline, struct probe_result *result)
+{
+	struct probe_result ignored;
+	char answer[ANSWER_MAX];
+	size_t n = 0;
+	int r;
+
+	answer[0] = '\0';
+	do {
+		ERR_clear_error();
+		errno = 0;
+		r = SSL_write(ssl, "\n", 1);
+	} while (r <= 0 && again(ssl, r, deadline, &ignored, ""));
+	while (r > 0 && n < sizeof(answer) - 1 &&
+	    memchr(answer, '\n', n) == NULL) {
+		do {
+			ERR_clear_error();
+			errno = 0;
+			r = SSL_read(ssl, answer + n,
+			    (int)(sizeof(answer) - 1 - n));
+		} while (r <= 0 && again(ssl, r, deadline, &ignored, ""));
+		n += r > 0 ? (size_t)r : 0;
+		answer[n] = '\0';
+	}
+	read_answer(answer, result);
+	/* Without this OpenSSL takes the session for a broken one. */
+	ERR_clear_error();
+	(void)SSL_shutdown(ssl);
+	ERR_clear_error();
+}
+
+static void
+read_answer(const char *answer, struct probe_result *result)
+{
+	const char *p;
+	size_t len;
+
+	result->worker = answer_number(answer, "worker=");
+	if (result->worker == -1)
+		return;
+	if (result->resumed)
+		result->maker = answer_number(answer, "session_worker=");
+	p = strstr(answer, " resumed=");
+	if (p == NULL)
+		return;
+	p += strlen(" resumed=");
+	len = strcspn(p, " \r\n");
+	if (len > 0 && len < sizeof(result->kind))
+		snprintf(result->kind, sizeof(result->kind), "%.*s", (int)len,
+		    p);
+}
+
+/* The number behind a key at the beginning of a word; -1: there is none. */
+static int
+answer_number(const char *answer, const char *key)
+{
+	const char *p = answer;
+	unsigned long value;
+	char *end;
+
+	while ((p = strstr(p, key)) != NULL) {
+		if (p == answer || p[-1] == ' ') {
+			p += strlen(key);
+			if (*p < '0' || *p > '9')
+				return -1;
+			value = strtoul(p, &end, 10);
+			return value < PROBE_WORKERS_MAX ? (int)value : -1;
+		}
+		p++;
+	}
+	return -1;
+}
+
+/* What the client itself knows of its connection. */
+static void
+describe(SSL *ssl, struct probe_result *result)
+{
+	const char *kind = "full";
+
+	result->resumed = SSL_session_reused(ssl) == 1;
+	snprintf(result->version, sizeof(result->version), "%s",
+	    SSL_get_version(ssl));
+	if (result->resumed)
+		kind = SSL_version(ssl) >= TLS1_3_VERSION ||
+		    SSL_SESSION_has_ticket(SSL_get_session(ssl)) ? "ticket" :
+		    "id";
+	snprintf(result->kind, sizeof(result->kind), "%s", kind);
+}

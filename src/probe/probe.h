@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: ISC */
+/* tlsherd-probe: what its parts share. */
+#ifndef PROBE_PROBE_H
+#define PROBE_PROBE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <openssl/ssl.h>
+
+#include "base/addr.h"
+#include "base/err.h"
+
+#define PROBE_WORKERS_MAX 256
+
+struct probe_options {
+	const char *target; /* as given */
+	struct addr addr;
+	const char *sni;  /* NULL: the host, when it is a name */
+	const char *alpn; /* "h2,http/1.1" */
+	const char *ca;
+	const char *cert;
+	const char *key;
+	int timeout_ms; /* of one connection */
+	unsigned count; /* of connections for each version */
+	unsigned workers; /* 0: as many as are seen */
+	bool from_first;
+	bool all_pairs;
+	bool no_tickets;
+	bool tls12, tls13;
+	bool quiet;
+	bool json;
+};
+
+/* What one connection showed. */
+struct probe_result {
+	bool ok;
+	bool offered; /* a session was */
+	bool resumed;
+	char version[16];
+	char kind[16]; /* full, id, ticket, stateful */
+	int worker;    /* that served it; -1: the server does not tell */
+	int maker;     /* worker that made the session; -1: not known */
+	double handshake_ms;
+	char error[256]; /* when not ok */
+};
+
+/* client.c: a TLS client that remembers the newest session. */
+struct probe_client {
+	const struct probe_options *options;
+	SSL_CTX *ctx;
+	SSL_SESSION *latest; /* made by the last connection; NULL: none */
+};
+
+/* version: TLS1_2_VERSION or TLS1_3_VERSION. 0, or -1 with the error text. */
+int probe_client_init(struct probe_client *, const struct probe_options *,
+    int version, struct err *);
+void probe_client_release(struct probe_client *);
+
+/*
+ * Connect, offering session (NULL: none; it can be offered again), ask who
+ * serves, close. client->latest is the newest session afterwards.
+ */
+void probe_connect(struct probe_client *, SSL_SESSION *session,
+    struct probe_result *);
+
+/* tally.c: results added up. */
+struct probe_tally {
+	const char *version;
+	unsigned connections;
+	unsigned failed;
+	unsigned offered; /* a session, and connected */
+	unsigned resumed;
+	unsigned workers; /* numbers seen are below this */
+	unsigned pairs[PROBE_WORKERS_MAX][PROBE_WORKERS_MAX]; /* [maker][by] */
+};
+
+void probe_tally_add(struct probe_tally *, const struct probe_result *);
+/* Pairs of workers below n that have resumed each other's sessions. */
+unsigned probe_tally_pairs(const struct probe_tally *, unsigned n);
+/* Has this worker's session been resumed by all n workers? */
+bool probe_tally_row_full(const struct probe_tally *, int maker, unsigned n);
+/* Everything connected, and what should resume did. */
+bool probe_tally_good(const struct probe_tally *,
+    const struct probe_options *);
+
+/* report.c: for people, or as JSON. */
+void report_begin(const struct probe_options *);
+void report_connection(const struct probe_options *, unsigned number,
+    const struct probe_result *);
+void report_tally(const struct probe_options *, const struct probe_tally *);
+/* Returns 0, or -1 when the output could not be written. */
+int report_end(const struct probe_options *, bool good);
+
+#endif

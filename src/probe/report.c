@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: ISC */
+/* What the probe says, to people or (--json) to programs. */
+#include "config.h"
+
+#include <stdio.h>
+
+#include "base/json.h"
+#include "probe/probe.h"
+
+static void number_or_dash(char *, size_t, int);
+static void table(const struct probe_tally *, unsigned);
+static void json_connection(unsigned, const struct probe_result *);
+static void json_tally(const struct probe_options *,
+    const struct probe_tally *);
+
+/* The document under way; one per process, as is standard output. */
+static struct json document;
+static bool in_list;
+
+void
+report_begin(const struct probe_options *o)
+{
+	if (o->json) {
+		json_init(&document, stdout);
+		json_object_begin(&document, NULL);
+		json_string(&document, "target", o->target);
+		json_bool(&document, "verified", o->ca != NULL);
+		json_array_begin(&document, "versions");
+		return;
+	}
+	if (o->ca == NULL)
+		printf("the server's certificate is not verified "
+		    "(no --ca)\n");
+}
+
+void
+report_connection(const struct probe_options *o, unsigned number,
+    const struct probe_result *r)
+{
+	char by[16], maker[16];
+
+	if (o->json) {
+		if (!in_list) {
+			json_object_begin(&document, NULL);
+			json_array_begin(&document, "connections");
+			in_list = true;
+		}
+		json_connection(number, r);
+		return;
+	}
+	if (!r->ok) {
+		printf("%5u  failed: %s\n", number, r->error);
+		return;
+	}
+	if (o->quiet)
+		return;
+	number_or_dash(by, sizeof(by), r->worker);
+	number_or_dash(maker, sizeof(maker), r->maker);
+	printf("%5u  %-7s  %-11s  %-8s  worker %-4s  session of %-4s  "
+	    "%7.2f ms\n", number, r->version, r->resumed ? "resumed" :
+	    r->offered ? "NOT RESUMED" : "full", r->kind, by, maker,
+	    r->handshake_ms);
+}
+
+static void
+number_or_dash(char *buf, size_t size, int n)
+{
+	if (n < 0)
+		snprintf(buf, size, "-");
+	else
+		snprintf(buf, size, "%d", n);
+}
+
+static void
+json_connection(unsigned number, const struct probe_result *r)
+{
+	json_object_begin(&document, NULL);
+	json_uint(&document, "number", number);
+	json_bool(&document, "ok", r->ok);
+	if (!r->ok) {
+		json_string(&document, "error", r->error);
+	} else {
+		json_string(&document, "version", r->version);
+		json_bool(&document, "offered", r->offered);
+		json_bool(&document, "resumed", r->resumed);
+		json_string(&document, "kind", r->kind);
+		json_real(&document, "handshake_ms", r->handshake_ms, 3);
+		if (r->worker >= 0)
+			json_int(&document, "worker", r->worker);
+		if (r->maker >= 0)
+			json_int(&document, "session_worker", r->maker);
+	}
+	json_object_end(&document);
+}
+
+void
+report_tally(const struct probe_options *o, const struct probe_tally *t)
+{
+	unsigned n = o->workers > t->workers ? o->workers : t->workers;
+
+	if (o->json) {
+		json_tally(o, t);
+		return;
+	}
+	printf("\n%s: %u connections, %u offered a session, %u resumed it",
+	    t->version, t->connections, t->offered, t->resumed);
+	if (t->offered > 0)
+		printf(" (%.1f %%)", 100.0 * t->resumed / t->offered);
+	if (t->failed > 0)
+		printf(", %u failed", t->failed);
+	printf("\n");
+	if (n > 0)
+		table(t, n);
+	else if (t->connections > t->failed)
+		printf("The server does not say which worker serves; the "
+		    "trace service of tlsherd does.\n");
+}
+
+static void
+table(const struct probe_tally *t, unsigned n)
+{
+	unsigned by, maker;
+
+	printf("\n  session made by | resumed by worker\n");
+	printf("           worker |");
+	for (by = 0; by < n; by++)
+		printf(" %5u", by);
+	printf("\n  ----------------+");
+	for (by = 0; by < n; by++)
+		printf("------");
+	printf("\n");
+	for (maker = 0; maker < n; maker++) {
+		printf("  %15u |", maker);
+		for (by = 0; by < n; by++) {
+			if (t->pairs[maker][by] > 0)
+				printf(" %5u", t->pairs[maker][by]);
+			else
+				printf("     -");
+		}
+		printf("\n");
+	}
+	printf("\n  %u of %u pairs of workers: %s\n",
+	    probe_tally_pairs(t, n), n * n,
+	    probe_tally_pairs(t, n) == n * n ?
+	    "every worker has resumed sessions of every worker" :
+	    "a - has not been seen; --all-pairs goes on until all have");
+}
+
+static void
+json_tally(const struct probe_options *o, const struct probe_tally *t)
+{
+	unsigned by, maker, n;
+
+	n = o->workers > t->workers ? o->workers : t->workers;
+	if (!in_list) {
+		json_object_begin(&document, NULL);
+		json_array_begin(&document, "connections");
+	}
+	in_list = false;
+	json_array_end(&document);
+	json_string(&document, "version", t->version);
+	json_uint(&document, "connected", t->connections - t->failed);
+	json_uint(&document, "failed", t->failed);
+	json_uint(&document, "offered", t->offered);
+	json_uint(&document, "resumed", t->resumed);
+	json_uint(&document, "workers", n);
+	json_array_begin(&document, "resumptions");
+	for (maker = 0; maker < n; maker++) {
+		json_array_begin(&document, NULL);
+		for (by = 0; by < n; by++)
+			json_uint(&document, NULL, t->pairs[maker][by]);
+		json_array_end(&document);
+	}
+	json_array_end(&document);
+	json_object_end(&document);
+}
+
+int
+report_end(const struct probe_options *o, bool good)
+{
+	if (o->json) {
+		json_array_end(&document);
+		json_bool(&document, "good", good);
+		json_object_end(&document);
+		return json_finish(&document);
+	}
+	printf("\n%s\n", good ?
+	    "Good: everything that should resume did." :
+	    "NOT GOOD: see above for what failed or did not resume.");
+	return fflush(stdout) == 0 ? 0 : -1;
+}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Orders of the master, over the worker's end of the control socket. Its end
+ * means that the master is dead: nobody would replace this worker or tell it
+ * to stop, so it finishes its connections and exits.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "worker/worker_int.h"
+
+static void control_event_cb(evutil_socket_t, short, void *);
+static void obey(struct worker *, const struct control_msg *, int);
+
+int
+control_init(struct worker *w)
+{
+	struct control_msg ready = { CONTROL_READY, 0 };
+
+	if (event_assign(&w->control, w->base, w->heritage->control_fd,
+	    EV_READ | EV_PERSIST, control_event_cb, w) == -1 ||
+	    event_add(&w->control, NULL) == -1)
+		return -1;
+	if (fd_send(w->heritage->control_fd, &ready, sizeof(ready), -1) == -1)
+		log_warn("cannot tell the master that we are ready");
+	return 0;
+}
+
+static void
+control_event_cb(evutil_socket_t sock, short what, void *arg)
+{
+	struct worker *w = arg;
+	struct control_msg msg;
+	ssize_t n;
+	int fd;
+
+	for (;;) {
+		n = fd_recv(sock, &msg, sizeof(msg), &fd);
+		if (n == (ssize_t)sizeof(msg)) {
+			obey(w, &msg, fd);
+			continue;
+		}
+		if (fd != -1)
+			close(fd);
+		if (n == -1 && (errno == EAGAIN || errno == EWOULDBLOCK))
+			return;
+		if (n <= 0)
+			break;
+	}
+	event_del(&w->control);
+	log_errorx("the master is gone: finishing");
+	worker_drain(w);
+}
+
+/* fd is ours to close or keep; -1: none came. */
+static void
+obey(struct worker *w, const struct control_msg *msg, int fd)
+{
+	switch (msg->type) {
+	case CONTROL_DRAIN:
+		worker_drain(w);
+		break;
+	case CONTROL_COVER:
+	case CONTROL_UNCOVER:
+		acceptor_cover(&w->acceptor, msg->arg,
+		    msg->type == CONTROL_COVER);
+		break;
+	case CONTROL_LOG:
+		if (fd == -1)
+			break;
+		log_adopt_fd(fd);
+		return;
+	default:
+		log_warnx("order %d of the master is not known", msg->type);
+		break;
+	}
+	if (fd != -1)
+		close(fd);
+}

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The worker process: unprivileged, one event loop, all its connections. Made
+ * by master/spawn.c with what struct heritage holds. Ends when it has drained,
+ * when it is told to stop, or when its master is gone.
+ *
+ * It hears the master over the control socket, and SIGTERM; SIGINT and SIGQUIT
+ * come from a terminal to the whole process group and are the master's to act
+ * on.
+ */
+#include "config.h"
+
+#include <sys/socket.h>
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/proctitle.h"
+#include "tls/tls.h"
+#include "worker/worker_int.h"
+
+static void set_signals(void);
+static int worker_init(struct worker *, const struct heritage *);
+static void gone_cb(void *);
+static void stop_event_cb(evutil_socket_t, short, void *);
+static void deadline_event_cb(evutil_socket_t, short, void *);
+
+void
+worker_main(const struct heritage *h)
+{
+	struct worker w;
+	struct err err;
+	char name[32];
+
+	snprintf(name, sizeof(name), "worker %u", h->worker);
+	log_procinit(name);
+	proctitle_set("%s", name);
+	set_signals();
+	if (privs_drop(h, &err) == -1) {
+		log_errorx("%s", err.text);
+		exit(WORKER_EXIT_SETUP);
+	}
+	if (worker_init(&w, h) == -1) {
+		log_warn("cannot start");
+		exit(WORKER_EXIT_SETUP);
+	}
+	log_debug("serving, generation %u", h->generation);
+	event_base_dispatch(w.base);
+	conn_hub_free(w.hub);
+	event_base_free(w.base);
+	exit(0);
+}
+
+/* The master's handlers are not ours; all signals are blocked so far. */
+static void
+set_signals(void)
+{
+	static const int ignored[] = { SIGPIPE, SIGINT, SIGQUIT, SIGHUP,
+		SIGUSR1, SIGUSR2 };
+	struct sigaction sa;
+	sigset_t none;
+	size_t i;
+
+	memset(&sa, 0, sizeof(sa));
+	sigemptyset(&sa.sa_mask);
+	sa.sa_handler = SIG_DFL;
+	sigaction(SIGTERM, &sa, NULL);
+	sigaction(SIGCHLD, &sa, NULL);
+	sa.sa_handler = SIG_IGN;
+	for (i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
+		sigaction(ignored[i], &sa, NULL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static int
+worker_init(struct worker *w, const struct heritage *h)
+{
+	struct conn_hub_config config;
+	size_t i;
+
+	memset(w, 0, sizeof(*w));
+	w->heritage = h;
+	w->base = event_base_new();
+	if (w->base == NULL)
+		return -1;
+	memset(&config, 0, sizeof(config));
+	config.base = w->base;
+	config.slot = h->slot;
+	config.worker = h->worker;
+	config.log_connections = h->conf->log_connections;
+	config.gone = gone_cb;
+	config.arg = w;
+	w->hub = conn_hub_new(&config);
+	if (w->hub == NULL)
+		return -1;
+	for (i = 0; i < h->nlisteners; i++)
+		tls_front_set_worker(h->listeners[i].tls, h->worker);
+	evsignal_assign(&w->stop, w->base, SIGTERM, stop_event_cb, w);
+	evtimer_assign(&w->deadline, w->base, deadline_event_cb, w);
+	if (event_add(&w->stop, NULL) == -1 ||
+	    acceptor_init(&w->acceptor, w->base, w->hub, h) == -1)
+		return -1;
+	return control_init(w);
+}
+
+/* Accept no more, finish what is there, exit when it is gone. */
+void
+worker_drain(struct worker *w)
+{
+	int64_t ms = w->heritage->conf->drain_timeout;
+	struct timeval after = { ms / 1000, ms % 1000 * 1000 };
+
+	if (w->draining)
+		return;
+	w->draining = true;
+	proctitle_set("worker %u, finishing", w->heritage->worker);
+	acceptor_close(&w->acceptor);
+	conn_hub_drain(w->hub);
+	event_add(&w->deadline, &after);
+	if (conn_hub_count(w->hub) == 0)
+		event_base_loopbreak(w->base);
+}
+
+static void
+gone_cb(void *arg)
+{
+	struct worker *w = arg;
+
+	if (w->draining && conn_hub_count(w->hub) == 0)
+		event_base_loopbreak(w->base);
+	else
+		acceptor_room(&w->acceptor);
+}
+
+static void
+stop_event_cb(evutil_socket_t sig, short what, void *arg)
+{
+	struct worker *w = arg;
+
+	conn_hub_close(w->hub, CLOSE_STOPPED);
+	event_base_loopbreak(w->base);
+}
+
+static void
+deadline_event_cb(evutil_socket_t fd, short what, void *arg)
+{
+	struct worker *w = arg;
+
+	conn_hub_close(w->hub, CLOSE_DRAIN);
+	event_base_loopbreak(w->base);
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: ISC */
+/* The parts of a worker process. */
+#ifndef WORKER_WORKER_INT_H
+#define WORKER_WORKER_INT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+
+#include "conn/conn.h"
+#include "worker/heritage.h"
+
+/* A socket that this worker accepts from, or may have to. */
+struct accept_socket {
+	struct acceptor *acceptor;
+	const struct listener *listener;
+	struct event event;
+	unsigned owner; /* worker number that its queue belongs to */
+	bool shared;
+	bool on; /* ours at present: own, shared or covered */
+};
+
+/* accept.c: all sockets of the worker. */
+struct acceptor {
+	struct conn_hub *hub;
+	struct accept_socket *sockets;
+	size_t nsockets;
+	size_t limit; /* of connections */
+	bool paused;
+	bool closed; /* the worker drains */
+	int64_t quiet_until; /* when a pause may be logged again */
+	struct event retry;
+};
+
+/* 0, or -1 when memory ran out. */
+int acceptor_init(struct acceptor *, struct event_base *, struct conn_hub *,
+    const struct heritage *);
+/* Serve the queue of another worker, too, or no longer. */
+void acceptor_cover(struct acceptor *, unsigned worker, bool on);
+/* A connection is gone: there may be room again. */
+void acceptor_room(struct acceptor *);
+/* Take what is queued, then accept no more. */
+void acceptor_close(struct acceptor *);
+
+/* The worker itself: worker.c. */
+struct worker {
+	const struct heritage *heritage;
+	struct event_base *base;
+	struct conn_hub *hub;
+	struct acceptor acceptor;
+	struct event control;
+	struct event stop;
+	struct event deadline;
+	bool draining;
+};
+
+void worker_drain(struct worker *);
+
+/* control.c: orders of the master. 0, or -1 when memory ran out. */
+int control_init(struct worker *);
+
+/*
+ * privs.c: chroot, change to the unprivileged user, see that there is no way
+ * back. 0, or -1 with the error text.
+ */
+int privs_drop(const struct heritage *, struct err *);
+
+#endif

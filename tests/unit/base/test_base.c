@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: ISC */
+/* Runs the suites of src/base. */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/proctitle.h"
+#include "test_base.h"
+
+char test_dir[64];
+
+void
+test_dir_setup(void)
+{
+	snprintf(test_dir, sizeof(test_dir), "/tmp/test_base.XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(test_dir));
+}
+
+static int
+remove_cb(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	return remove(path);
+}
+
+void
+test_dir_teardown(void)
+{
+	ck_assert_int_eq(nftw(test_dir, remove_cb, 8, FTW_DEPTH | FTW_PHYS),
+	    0);
+}
+
+const char *
+test_path(const char *name)
+{
+	static char path[128];
+
+	snprintf(path, sizeof(path), "%s/%s", test_dir, name);
+	return path;
+}
+
+size_t
+test_read(const char *path, char *buf, size_t size)
+{
+	ssize_t n;
+	int fd;
+
+	fd = open(path, O_RDONLY);
+	ck_assert_msg(fd != -1, "%s: %s", path, strerror(errno));
+	n = read(fd, buf, size - 1);
+	ck_assert_int_ge(n, 0);
+	close(fd);
+	buf[n] = '\0';
+	return (size_t)n;
+}
+
+int
+main(int argc, char **argv)
+{
+	SRunner *runner;
+	int failed;
+
+	proctitle_init(argc, argv);
+	runner = srunner_create(addr_suite());
+	srunner_add_suite(runner, clock_suite());
+	srunner_add_suite(runner, err_suite());
+	srunner_add_suite(runner, fd_suite());
+	srunner_add_suite(runner, log_suite());
+	srunner_add_suite(runner, mem_suite());
+	srunner_add_suite(runner, pidfile_suite());
+	srunner_add_suite(runner, proctitle_suite());
+	srunner_add_suite(runner, units_suite());
+	srunner_run_all(runner, CK_ENV);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: ISC */
+/* The suites of src/base and what they share. */
+#ifndef TEST_BASE_H
+#define TEST_BASE_H
+
+#include <check.h>
+#include <stddef.h>
+
+#define COUNT(rows) ((int)(sizeof(rows) / sizeof((rows)[0])))
+
+Suite *addr_suite(void);
+Suite *clock_suite(void);
+Suite *err_suite(void);
+Suite *fd_suite(void);
+Suite *log_suite(void);
+Suite *mem_suite(void);
+Suite *pidfile_suite(void);
+Suite *proctitle_suite(void);
+Suite *units_suite(void);
+
+/* A folder of the test's own: a checked fixture. */
+extern char test_dir[64];
+void test_dir_setup(void);
+void test_dir_teardown(void);
+
+/* "test_dir/name", in static memory until the next call. */
+const char *test_path(const char *name);
+
+/* The text of a file, NUL-terminated; its length. Fails the test otherwise. */
+size_t test_read(const char *path, char *buf, size_t size);
+
+#endif
