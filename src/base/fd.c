@@ -153,7 +153,7 @@ fd_recv(int sock, void *buf, size_t len, int *fdp)
 	return n;
 }
 
-/* Keep the first. CMSG_SPACE() may leave room for one more: it must not leak. */
+/* Keep the first; CMSG_SPACE() may leave room for more, which must not leak. */
 static void
 take_descriptor(struct cmsghdr *cmsg, int *fdp)
 {

@@ -9,12 +9,15 @@
 
 #include <string.h>
 
+#include "base/units.h"
 #include "conf/conf_int.h"
+#include "tlscache.h"
 
 static int check_title(const char *, const char *, const struct loc *,
     struct err *);
 static int check_default(struct conf_listen *, struct err *);
 static int check_names(const struct conf_listen *, struct err *);
+static int check_times(const struct conf *, const struct loc *, struct err *);
 static int check_bound(const struct conf_addr *, const struct conf_addr *,
     struct err *);
 static bool any_port(const struct addr *);
@@ -126,7 +129,8 @@ check_names(const struct conf_listen *l, struct err *err)
 }
 
 int
-conf_check_whole(const struct conf *conf, const char *path, struct err *err)
+conf_check_whole(const struct conf *conf, const char *path,
+    const struct loc *times, struct err *err)
 {
 	const struct conf_listen *a, *b, *end = conf->listens + conf->nlistens;
 	struct loc loc = { path, 0 };
@@ -134,6 +138,8 @@ conf_check_whole(const struct conf *conf, const char *path, struct err *err)
 
 	if (conf->nlistens == 0)
 		return err_set(err, &loc, "there is no listen section");
+	if (check_times(conf, times, err) == -1)
+		return -1;
 	for (a = conf->listens; a < end; a++)
 		for (i = 0; i < a->naddresses; i++)
 			for (b = conf->listens; b <= a; b++)
@@ -143,6 +149,23 @@ conf_check_whole(const struct conf *conf, const char *path, struct err *err)
 					    &b->addresses[j], err) == -1)
 						return -1;
 	return 0;
+}
+
+/* Ticket keys are kept as long as sessions live: is there room for them? */
+static int
+check_times(const struct conf *conf, const struct loc *loc, struct err *err)
+{
+	const int64_t most = TLSCACHE_KEYS_MAX - 3;
+	char rotate[32], timeout[32];
+
+	if (conf->session_timeout / 1000 < most * (conf->ticket_rotate / 1000))
+		return 0;
+	units_format_duration(conf->session_timeout, timeout,
+	    sizeof(timeout));
+	units_format_duration(conf->ticket_rotate, rotate, sizeof(rotate));
+	return err_set(err, loc, "the timeout of sessions (%s) must be less "
+	    "than %d times the rotate time of tickets (%s)", timeout,
+	    (int)most, rotate);
 }
 
 static int

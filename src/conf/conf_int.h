@@ -2,8 +2,8 @@
 /*
  * What the files of conf/ share. A directive is a row of directives.def; its
  * kind knows how to read a value into a field, how to print and how to free
- * it. syntax.c checks a text, load.c has libConfuse take it apart and hands
- * each value to its kind, check.c looks at what stands side by side.
+ * it. syntax.c checks a text, parse.c has libConfuse take it apart and
+ * hands each value to its kind, check.c looks at what stands side by side.
  */
 #ifndef CONF_CONF_INT_H
 #define CONF_CONF_INT_H
@@ -169,6 +169,8 @@ int conf_check_certificate(const struct conf_certificate *, struct err *);
 /* version: where the later of the two limits stands. */
 int conf_check_listen(struct conf_listen *, const struct loc *version,
     struct err *);
-int conf_check_whole(const struct conf *, const char *path, struct err *);
+/* times: where the later of session_cache.timeout and tickets.rotate stands */
+int conf_check_whole(const struct conf *, const char *path,
+    const struct loc *times, struct err *);
 
 #endif

@@ -105,7 +105,8 @@ static const struct choice service_rows[] = {
 CHOICE_KIND(service, false, CONF_SERVICE_COUNT);
 
 static const struct choice resumption_rows[] = {
-	{ "stateful", CONF_RESUME_STATEFUL }, { "tickets", CONF_RESUME_TICKETS },
+	{ "stateful", CONF_RESUME_STATEFUL },
+	{ "tickets", CONF_RESUME_TICKETS },
 	{ "off", CONF_RESUME_OFF },
 };
 CHOICE_KIND(resumption, false, 3);

@@ -119,7 +119,7 @@ workers_print(const struct conf_directive *d, const void *target, FILE *fp)
 const struct conf_kind conf_kind_workers = { workers_add, workers_print,
 	NULL, NULL };
 
-/* Those that this process may use; a container may have fewer than there are. */
+/* Those that this process may use: a container may have fewer than all. */
 static unsigned
 processors(void)
 {

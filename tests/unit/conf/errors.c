@@ -53,8 +53,19 @@ static const struct bad rows[] = {
 	    "a duration from 1s to 7d, such as 30s or 2h" },
 	{ "drain_timeout = 31d", "t.conf:1: drain_timeout \"31d\": expected "
 	    "a duration from 0s to 30d, such as 30s or 2h" },
-	{ LINES("idle_timeout = 0"), "t.conf:3: idle_timeout \"0\": expected "
-	    "a duration from 1ms to 30d, such as 30s or 2h" },
+	{ LINES("idle_timeout = 31d"), "t.conf:3: idle_timeout \"31d\": "
+	    "expected a duration from 0s to 30d, such as 30s or 2h" },
+	{ LINES("handshake_timeout = 0"), "t.conf:3: handshake_timeout "
+	    "\"0\": expected a duration from 1ms to 1d, such as 30s or 2h" },
+	{ "session_cache { timeout = 7d }\n" LISTEN("x", ""), "t.conf:1: the "
+	    "timeout of sessions (7d) must be less than 13 times the rotate "
+	    "time of tickets (12h)" },
+	{ "session_cache { timeout = 65m }\ntickets { rotate = 5m }"
+	    LISTEN("x", ""), "t.conf:2: the timeout of sessions (65m) must be "
+	    "less than 13 times the rotate time of tickets (5m)" },
+	{ "tickets { rotate = 5m }\nsession_cache { timeout = 65m }"
+	    LISTEN("x", ""), "t.conf:2: the timeout of sessions (65m) must be "
+	    "less than 13 times the rotate time of tickets (5m)" },
 	/* words */
 	{ "reuseport = maybe", "t.conf:1: reuseport \"maybe\": expected yes "
 	    "or no" },
@@ -113,9 +124,10 @@ static const struct bad rows[] = {
 	    "is echo" },
 	{ LINES("maximum_version = TLSv1.2\nminimum_version = TLSv1.3" CERT),
 	    "t.conf:4: minimum_version is above maximum_version" },
-	{ LINES("\nminimum_version = TLSv1.3\nmaximum_version = TLSv1.2" CERT),
+	{ LINES("\nminimum_version = TLSv1.3\nmaximum_version = TLSv1.2"
+	    CERT),
 	    "t.conf:5: minimum_version is above maximum_version" },
-	{ "listen \"\" { address = 127.0.0.1:0 }", "t.conf:1: listen \"\": " TITLE },
+	{ "listen \"\" { backlog = 1 }", "t.conf:1: listen \"\": " TITLE },
 	{ "listen \"a b\" { }", "t.conf:1: listen \"a b\": " TITLE },
 	{ "listen \"a\\nb\" { }", "t.conf:1: listen \"a?b\": " TITLE },
 	{ "listen " X50 X50 " { }", "t.conf:1: listen \"" X50 X50 "\": "

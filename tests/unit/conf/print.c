@@ -1,30 +1,11 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * Printing: what comes out loads as the same configuration; the sample file
- * is good, and its commented defaults are the defaults.
- */
+/* Printing: what comes out loads as the same configuration. */
 #include "config.h"
 
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "test_conf.h"
-
-/* To be freed. */
-static char *
-printed(const struct conf *conf)
-{
-	size_t size;
-	char *text;
-	FILE *fp;
-
-	fp = open_memstream(&text, &size);
-	ck_assert_ptr_nonnull(fp);
-	conf_print(conf, fp);
-	ck_assert_int_eq(fclose(fp), 0);
-	return text;
-}
 
 static const char *const rows[] = {
 	LISTEN("x", ""),
@@ -52,10 +33,10 @@ START_TEST(round_trip)
 	struct conf *conf;
 
 	conf = test_load(rows[_i]);
-	first = printed(conf);
+	first = test_printed(conf);
 	conf_free(conf);
 	conf = test_load(first);
-	second = printed(conf);
+	second = test_printed(conf);
 	conf_free(conf);
 	ck_assert_str_eq(first, second);
 	free(first);
@@ -70,7 +51,7 @@ START_TEST(form)
 
 	conf = test_load("workers = 2 user = \"a\\\"b\"" LISTEN("x",
 	    "alpn = { h2, 'http/1.1' } text = 'a\\nb'"));
-	text = printed(conf);
+	text = test_printed(conf);
 	ck_assert_ptr_nonnull(strstr(text, "user = \"a\\\"b\"\n"));
 	ck_assert_ptr_nonnull(strstr(text, "\nworkers = 2\n"));
 	ck_assert_ptr_nonnull(strstr(text, "\nsession_cache {\n\tsize = 32M\n"
@@ -86,62 +67,6 @@ START_TEST(form)
 }
 END_TEST
 
-static char *
-sample(void)
-{
-	char path[512], *text;
-	const char *top = getenv("top_srcdir");
-	size_t n;
-	FILE *fp;
-
-	snprintf(path, sizeof(path), "%s/etc/tlsherd.conf",
-	    top != NULL ? top : TOP_SRCDIR);
-	fp = fopen(path, "r");
-	ck_assert_msg(fp != NULL, "%s cannot be read", path);
-	text = calloc(1, 65536);
-	ck_assert_ptr_nonnull(text);
-	n = fread(text, 1, 65535, fp);
-	fclose(fp);
-	ck_assert_uint_gt(n, 1000);
-	ck_assert_uint_lt(n, 65535);
-	return text;
-}
-
-/* "#name" becomes " name"; "# text" stays. Returns how many there were. */
-static int
-uncomment(char *text)
-{
-	char *p;
-	int n = 0;
-
-	for (p = text; *p != '\0'; p++)
-		if (p[0] == '#' && islower((unsigned char)p[1])) {
-			*p = ' ';
-			n++;
-		}
-	return n;
-}
-
-START_TEST(sample_file)
-{
-	char *plain, *text, *uncommented;
-	struct conf *conf;
-
-	text = sample();
-	conf = test_load(text);
-	plain = printed(conf);
-	conf_free(conf);
-	ck_assert_int_gt(uncomment(text), 35);
-	conf = test_load(text);
-	uncommented = printed(conf);
-	conf_free(conf);
-	ck_assert_str_eq(plain, uncommented);
-	free(plain);
-	free(uncommented);
-	free(text);
-}
-END_TEST
-
 Suite *
 print_suite(void)
 {
@@ -150,7 +75,6 @@ print_suite(void)
 
 	tcase_add_loop_test(tc, round_trip, 0, COUNT(rows));
 	tcase_add_test(tc, form);
-	tcase_add_test(tc, sample_file);
 	suite_add_tcase(suite, tc);
 	return suite;
 }

@@ -92,6 +92,20 @@ test_refused(const char *text, const char *error)
 	conf_free(test_load(LISTEN("x", "")));
 }
 
+char *
+test_printed(const struct conf *conf)
+{
+	size_t size;
+	char *text;
+	FILE *fp;
+
+	fp = open_memstream(&text, &size);
+	ck_assert_ptr_nonnull(fp);
+	conf_print(conf, fp);
+	ck_assert_int_eq(fclose(fp), 0);
+	return text;
+}
+
 int
 main(void)
 {
@@ -100,6 +114,7 @@ main(void)
 
 	runner = srunner_create(values_suite());
 	srunner_add_suite(runner, assign_suite());
+	srunner_add_suite(runner, documents_suite());
 	srunner_add_suite(runner, errors_suite());
 	srunner_add_suite(runner, include_suite());
 	srunner_add_suite(runner, print_suite());

@@ -23,6 +23,7 @@ struct bad {
 };
 
 Suite *assign_suite(void);
+Suite *documents_suite(void);
 Suite *errors_suite(void);
 Suite *include_suite(void);
 Suite *print_suite(void);
@@ -45,5 +46,8 @@ struct conf *test_load(const char *text);
  * error, and that a good file still loads afterwards.
  */
 void test_refused(const char *text, const char *error);
+
+/* What conf_print() prints, to be freed. */
+char *test_printed(const struct conf *);
 
 #endif

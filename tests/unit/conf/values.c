@@ -107,7 +107,7 @@ static const char everything[] =
     "drain_timeout = 1m30s\n"
     "session_cache { size = 128K timeout = 7d }\n"
     "tickets {\n"
-    "\trotate = 1h\n"
+    "\trotate = 13h\n"
     "\tkeys = { a.key,\n"
     "\t    /b.key }\n"
     "}\n"
@@ -141,7 +141,7 @@ static const char everything[] =
     "\tgroups = X25519:P-256\n"
     "\talpn = { h2, \"http/1.1\" }\n"
     "\thandshake_timeout = 1ms\n"
-    "\tidle_timeout = 30d\n"
+    "\tidle_timeout = 0\n"
     "\tshutdown_timeout = 3\n"
     "\tconnect_timeout = 4s\n"
     "}\n"
@@ -173,7 +173,7 @@ START_TEST(all_directives)
 	ck_assert_uint_eq(conf->cache_size, 131072);
 	ck_assert_int_eq(conf->cache_size_loc.line, 16);
 	ck_assert_int_eq(conf->session_timeout, 604800000);
-	ck_assert_int_eq(conf->ticket_rotate, 3600000);
+	ck_assert_int_eq(conf->ticket_rotate, 46800000);
 	ck_assert_uint_eq(conf->ticket_keys.n, 2);
 	assert_path(&conf->ticket_keys.v[0], "a.key", 19);
 	assert_str(&conf->ticket_keys.v[1], "/b.key", 20);
@@ -208,7 +208,7 @@ START_TEST(all_directives)
 	assert_str(&l->alpn.v[0], "h2", 50);
 	assert_str(&l->alpn.v[1], "http/1.1", 50);
 	ck_assert_int_eq(l->handshake_timeout, 1);
-	ck_assert_int_eq(l->idle_timeout, 2592000000);
+	ck_assert_int_eq(l->idle_timeout, 0);
 	ck_assert_int_eq(l->shutdown_timeout, 3000);
 	ck_assert_int_eq(l->connect_timeout, 4000);
 
@@ -303,7 +303,8 @@ START_TEST(port_zero_repeats)
 {
 	struct conf *conf;
 
-	conf = test_load(LISTEN("x", "") LISTEN("y", "address += { \"[::1]:0\", "
+	conf = test_load(LISTEN("x", "")
+	    LISTEN("y", "address += { \"[::1]:0\", "
 	    "\"[::1]:0\", 127.0.0.1:0 }"));
 	ck_assert_uint_eq(conf->listens[1].naddresses, 4);
 	conf_free(conf);
