@@ -118,8 +118,7 @@ conn_release(struct conn *c)
 	}
 	close(c->fd);
 	conn_deadline_remove(c);
-	if (c->flags & CONN_F_AGAIN)
-		TAILQ_REMOVE(&hub->again, c, again);
+	conn_later_remove(c);
 	TAILQ_REMOVE(&hub->conns, c, link);
 	free(c->rest);
 	free(c->error);

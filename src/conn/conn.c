@@ -51,7 +51,7 @@ conn_new(struct conn_hub *hub, const struct listener *listener, int fd,
 	while (step(c))
 		;
 	/* Only now: the kernel shows at once whatever is there already. */
-	hub->doubt = false;
+	c->flags &= ~CONN_F_DOUBT;
 	if (c->state != CONN_DEAD && event_add(&c->ev, NULL) == -1)
 		conn_close(c, CLOSE_NO_MEMORY);
 	conn_leave(c);
@@ -74,6 +74,7 @@ make(struct conn_hub *hub, const struct listener *listener, int fd,
 	c->fd = fd;
 	c->id = ++hub->next_id;
 	c->reason = CLOSE_DONE;
+	c->hint = CONN_HINT_FIRST;
 	c->client.sa.sa_family = sa->sa_family;
 	if (sa->sa_family != AF_UNIX && len <= sizeof(c->client))
 		memcpy(&c->client, sa, len);
@@ -153,7 +154,6 @@ conn_enter(struct conn *c)
 	hub->tx_len = 0;
 	hub->share_reads = CONN_SHARE_READS;
 	hub->share_write = CONN_SHARE_WRITE;
-	hub->doubt = false;
 }
 
 void
@@ -162,14 +162,8 @@ conn_leave(struct conn *c)
 	struct conn_hub *hub = c->hub;
 
 	assert(hub->current == c);
-	do {
-		if (hub->doubt) {
-			hub->doubt = false;
-			c->flags |= CONN_F_READABLE;
-		}
-		while (step(c))
-			;
-	} while (hub->doubt && c->state != CONN_DEAD);
+	while (step(c))
+		;
 	if (c->state != CONN_DEAD && conn_input_keep(c) == -1)
 		conn_close(c, CLOSE_NO_MEMORY);
 	if (c->state == CONN_DEAD) {
@@ -179,6 +173,7 @@ conn_leave(struct conn *c)
 			hub->conf.gone(hub->conf.arg);
 		return;
 	}
+	conn_recheck_reset(c);
 	conn_deadline_set(c, conn_timeout_at(c));
 	hub->current = NULL;
 }

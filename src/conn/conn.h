@@ -5,7 +5,7 @@
  * service sees the connection through the functions below only.
  *
  * All connections of a worker belong to its hub, which owns what they share:
- * scratch buffers, the BIO, the time-out queues. Single-threaded.
+ * scratch buffers, the BIO, the time-outs. Single-threaded.
  */
 #ifndef CONN_CONN_H
 #define CONN_CONN_H
@@ -37,7 +37,7 @@ struct conn_ops {
 
 	/*
 	 * Once for each listener, in the master: make what all connections of
-	 * it share (conn_service()). 0, or -1 with the error text.
+	 * it share (listener.service). 0, or -1 with the error text.
 	 */
 	int (*setup)(const struct conf_listen *, void **service, struct err *);
 	void (*teardown)(void *service);
@@ -61,9 +61,14 @@ struct conn_ops {
 	void (*eof)(struct conn *, bool orderly);
 	/* conn_write() or conn_has_room() had returned false; no longer so. */
 	void (*room)(struct conn *);
+	/* Some time after conn_recheck(). */
+	void (*recheck)(struct conn *);
 	/* The worker drains: finish as soon as it does no harm. */
 	void (*drain)(struct conn *);
-	/* The connection is over: release what the state holds. Last call. */
+	/*
+	 * The connection is over: release what the state holds. The last
+	 * call, always made, even when `begin` was not.
+	 */
 	void (*closed)(struct conn *);
 };
 
@@ -120,7 +125,7 @@ unsigned conn_hub_worker(const struct conn_hub *);
  * A buffer that is free until control returns to the hub; conn_write() may be
  * given what stands in it.
  */
-#define CONN_SCRATCH_SIZE (128u << 10)
+#define CONN_SCRATCH_SIZE (512u << 10)
 uint8_t *conn_hub_scratch(struct conn_hub *);
 
 /*
@@ -141,11 +146,23 @@ void conn_leave(struct conn *);
  * piece at its end.
  */
 bool conn_write(struct conn *, const void *buf, size_t len);
+/*
+ * How many bytes to give to conn_write() at once, at most CONN_SCRATCH_SIZE:
+ * more for a client that takes them all, less for one that leaves them to us.
+ */
+size_t conn_write_hint(const struct conn *);
 /* What conn_write() would return; false brings conn_ops.room, too. */
 bool conn_has_room(struct conn *);
 /* Stop and restart the flow of conn_ops.data; calls may repeat. */
 void conn_pause(struct conn *);
 void conn_resume(struct conn *);
+/*
+ * Have conn_ops.recheck called in a tenth of a second or so, once. For what
+ * an edge-triggered socket may have kept to itself: after a read that got less
+ * than it might, the end that came with the data is reported (EV_CLOSED), a
+ * reset is not; asking at once would cost a system call for each request.
+ */
+void conn_recheck(struct conn *);
 /*
  * No more output: send close_notify behind what is under way. The client may
  * go on sending until it ends its side; then the connection closes with

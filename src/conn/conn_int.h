@@ -25,15 +25,19 @@
 
 #include "conn/conn.h"
 
-#define CONN_RX_SIZE (64u << 10)
-#define CONN_TX_SIZE (136u << 10) /* CONN_SCRATCH_SIZE as TLS records */
-#define CONN_RECORD_MAX 16384	  /* clear text in one record */
+#define CONN_RECORD_MAX 16384 /* clear text in one record */
+#define CONN_RX_SIZE (128u << 10)
+#define CONN_TX_SIZE (CONN_SCRATCH_SIZE + (16u << 10)) /* it as records */
 #define CONN_CLEAR_SIZE (CONN_RX_SIZE + CONN_RECORD_MAX)
+/* Limits of conn_write_hint(). */
+#define CONN_HINT_MIN (16u << 10)
+#define CONN_HINT_FIRST (64u << 10)
 /* A connection's share of one event: reads from the socket, bytes written. */
 #define CONN_SHARE_READS 4
-#define CONN_SHARE_WRITE (512u << 10)
+#define CONN_SHARE_WRITE (1u << 20)
 /* No more is read from a client that has left so much unread. */
 #define CONN_OUT_MAX (1u << 20)
+#define CONN_RECHECK_MS 100
 
 enum conn_state {
 	CONN_HANDSHAKE,
@@ -49,7 +53,6 @@ enum conn_state {
 #define CONN_F_RESET (1u << 3)	  /* … by a reset */
 #define CONN_F_BROKEN (1u << 4)	  /* the kernel refuses output */
 #define CONN_F_ENDED (1u << 5)	  /* the client's end is known upstairs */
-#define CONN_F_ORDERLY (1u << 6)  /* … by close_notify */
 #define CONN_F_PAUSED (1u << 7)
 #define CONN_F_DISCARD (1u << 8)   /* conn_end() was called */
 #define CONN_F_FINISHED (1u << 9)  /* our close_notify was written */
@@ -63,6 +66,9 @@ enum conn_state {
 #define CONN_F_NOT_TLS (1u << 17)  /* … that TLS does not begin with */
 #define CONN_F_AGAIN (1u << 18)	   /* is in hub->again */
 #define CONN_F_NODELAY (1u << 19)  /* TCP_NODELAY is on, or not TCP */
+#define CONN_F_DOUBT (1u << 20)	   /* a reset may hide behind the last read */
+#define CONN_F_RECHECK (1u << 21)  /* is in hub->recheck */
+#define CONN_F_RECHECK_SERVICE (1u << 22) /* the service asked for it */
 
 /* Ciphertext received and not yet shown to OpenSSL. */
 struct conn_rest {
@@ -84,6 +90,7 @@ struct conn {
 	const struct listener *listener;
 	TAILQ_ENTRY(conn) link;
 	TAILQ_ENTRY(conn) again;
+	TAILQ_ENTRY(conn) recheck;
 	struct conn_rest *rest;
 	struct conn_out *out;
 	char *error;
@@ -97,6 +104,7 @@ struct conn {
 	int fd;
 	uint32_t flags;
 	uint32_t deadline; /* place in hub->deadlines; 0: none */
+	uint32_t hint;	   /* conn_write_hint() */
 	uint8_t state;	   /* enum conn_state */
 	uint8_t reason;	   /* enum close_reason */
 	union {
@@ -125,6 +133,8 @@ struct conn_hub {
 	struct conn_list conns;
 	struct conn_list again; /* have more to do than their share */
 	struct event again_ev;
+	struct conn_list recheck; /* are to be looked at in a while */
+	struct event recheck_ev;
 	struct conn_deadlines deadlines;
 	size_t count;
 	uint64_t next_id;
@@ -144,7 +154,6 @@ struct conn_hub {
 	size_t tx_len;
 	unsigned share_reads;
 	size_t share_write;
-	bool doubt; /* the last read was short: a reset may hide behind it */
 };
 
 /* bio.c */
@@ -161,8 +170,14 @@ bool conn_output_waits(const struct conn *);
 void conn_output_free(struct conn *);
 void conn_writable_cb(evutil_socket_t, short, void *);
 
-/* conn.c */
+/* later.c */
+void conn_later_setup(struct conn_hub *);
+void conn_later_free(struct conn_hub *);
+void conn_later_remove(struct conn *);
 void conn_again(struct conn *);
+void conn_recheck_reset(struct conn *);
+
+/* conn.c */
 void conn_event_cb(evutil_socket_t, short, void *);
 
 /* handshake.c, stream.c: what there is to do in these states */

@@ -11,7 +11,6 @@
 #include "conn/conn_int.h"
 
 static int make_buffers(struct conn_hub *);
-static void again_cb(evutil_socket_t, short, void *);
 
 struct conn_hub *
 conn_hub_new(const struct conn_hub_config *conf)
@@ -29,8 +28,7 @@ conn_hub_new(const struct conn_hub_config *conf)
 	hub->conf = *conf;
 	hub->early_close = features & EV_FEATURE_EARLY_CLOSE;
 	TAILQ_INIT(&hub->conns);
-	TAILQ_INIT(&hub->again);
-	evtimer_assign(&hub->again_ev, conf->base, again_cb, hub);
+	conn_later_setup(hub);
 	if (conn_deadline_setup(hub) == -1 || conn_bio_setup(hub) == -1 ||
 	    make_buffers(hub) == -1) {
 		conn_hub_free(hub);
@@ -59,7 +57,7 @@ conn_hub_free(struct conn_hub *hub)
 	if (hub == NULL)
 		return;
 	conn_hub_close(hub, CLOSE_STOPPED);
-	event_del(&hub->again_ev);
+	conn_later_free(hub);
 	conn_deadline_free(hub);
 	conn_bio_free(hub);
 	free(hub->rx);
@@ -125,43 +123,4 @@ uint8_t *
 conn_hub_scratch(struct conn_hub *hub)
 {
 	return hub->scratch;
-}
-
-/*
- * Have c served in the next turn of the loop: its share of this one is used
- * up. A timer of zero and not event_active(), which would run before the loop
- * looks at anybody else's descriptors.
- */
-void
-conn_again(struct conn *c)
-{
-	static const struct timeval now = { 0, 0 };
-	struct conn_hub *hub = c->hub;
-
-	if (c->flags & CONN_F_AGAIN)
-		return;
-	if (TAILQ_EMPTY(&hub->again))
-		event_add(&hub->again_ev, &now);
-	c->flags |= CONN_F_AGAIN;
-	TAILQ_INSERT_TAIL(&hub->again, c, again);
-}
-
-static void
-again_cb(evutil_socket_t fd, short what, void *arg)
-{
-	static const struct timeval now = { 0, 0 };
-	struct conn_hub *hub = arg;
-	struct conn *c, *last;
-
-	last = TAILQ_LAST(&hub->again, conn_list);
-	while ((c = TAILQ_FIRST(&hub->again)) != NULL) {
-		TAILQ_REMOVE(&hub->again, c, again);
-		c->flags &= ~CONN_F_AGAIN;
-		conn_enter(c);
-		conn_leave(c);
-		if (c == last)
-			break;
-	}
-	if (!TAILQ_EMPTY(&hub->again))
-		event_add(&hub->again_ev, &now);
 }

@@ -7,10 +7,10 @@
  * Events are edge-triggered, so the kernel must be asked until it has no
  * more. A read that returns less than it might says that; one more would only
  * be told EAGAIN. But the edge may also have meant the end of the input or a
- * reset behind it. The end is reported beside the data (EV_CLOSED). A reset
- * is not, hence `doubt`: it is settled by a send that succeeds afterwards,
- * which is the rule with requests and answers, or else by one more read
- * (conn_leave()). If either comes later there is another edge.
+ * reset behind it. The end is reported beside the data (EV_CLOSED). A reset is
+ * not, hence CONN_F_DOUBT: a send that succeeds afterwards settles it, which
+ * is the rule with requests and answers; otherwise there is one more read some
+ * time later (later.c). Whatever comes after the read has its own edge.
  */
 #include "config.h"
 
@@ -24,6 +24,7 @@
 
 static ssize_t receive(struct conn *);
 static void look_at_first(struct conn *);
+static void adapt_hint(struct conn *, size_t, size_t);
 static size_t transmit(struct conn *, const uint8_t *, size_t);
 static void no_delay(struct conn *);
 static void broken(struct conn *);
@@ -72,7 +73,7 @@ receive(struct conn *c)
 	do
 		n = recv(c->fd, hub->rx, CONN_RX_SIZE, 0);
 	while (n == -1 && errno == EINTR);
-	hub->doubt = false;
+	c->flags &= ~CONN_F_DOUBT;
 	if (n == CONN_RX_SIZE)
 		return n;
 	if (n > 0) {
@@ -81,7 +82,7 @@ receive(struct conn *c)
 		else if (!hub->early_close)
 			return n; /* only another read will tell */
 		else
-			hub->doubt = true;
+			c->flags |= CONN_F_DOUBT;
 	} else if (n == 0)
 		c->flags |= CONN_F_EOF;
 	else if (errno != EAGAIN && errno != EWOULDBLOCK)
@@ -90,14 +91,15 @@ receive(struct conn *c)
 	return n;
 }
 
-/* A record of TLS begins with its type, 22, and 3 as the major version. */
+/* A record of TLS begins with its type, 20 to 23, and 3 as major version. */
 static void
 look_at_first(struct conn *c)
 {
 	const struct conn_hub *hub = c->hub;
 
 	c->flags |= CONN_F_HEARD;
-	if (hub->in[0] != 22 || (hub->in_len > 1 && hub->in[1] != 3))
+	if (hub->in[0] < 20 || hub->in[0] > 23 ||
+	    (hub->in_len > 1 && hub->in[1] != 3))
 		c->flags |= CONN_F_NOT_TLS;
 }
 
@@ -157,11 +159,25 @@ conn_output_flush(struct conn *c)
 	if ((len = hub->tx_len) > 0) {
 		hub->tx_len = 0;
 		n = transmit(c, hub->tx, len);
+		adapt_hint(c, len, n);
 		if (n < len && keep_output(c, hub->tx + n, len - n) == -1)
 			conn_close(c, CLOSE_NO_MEMORY);
 	}
 	if (!conn_output_waits(c) && !(c->flags & CONN_F_BROKEN))
 		c->flags &= ~CONN_F_UNSENT;
+}
+
+/* Nothing that a slow client leaves to us should be large. */
+static void
+adapt_hint(struct conn *c, size_t len, size_t taken)
+{
+	if (taken < len)
+		c->hint = taken / 2 > CONN_HINT_MIN ? (uint32_t)taken / 2 :
+		    CONN_HINT_MIN;
+	else if (len >= c->hint && c->hint < CONN_SCRATCH_SIZE)
+		c->hint *= 2;
+	if (c->hint > CONN_SCRATCH_SIZE)
+		c->hint = CONN_SCRATCH_SIZE;
 }
 
 bool
@@ -222,7 +238,7 @@ transmit(struct conn *c, const uint8_t *buf, size_t len)
 		broken(c);
 		return len;
 	}
-	c->hub->doubt = false;
+	c->flags &= ~CONN_F_DOUBT;
 	if (!(c->flags & CONN_F_NODELAY))
 		no_delay(c);
 	return (size_t)n;

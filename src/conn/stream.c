@@ -149,7 +149,15 @@ conn_write(struct conn *c, const void *buf, size_t len)
 	c->out_bytes += len;
 	slot_add(hub->conf.slot, METRIC_BYTES_OUT, len);
 	hub->share_write -= len < hub->share_write ? len : hub->share_write;
+	if (hub->tx_len >= c->hint)
+		conn_output_flush(c);
 	return conn_has_room(c);
+}
+
+size_t
+conn_write_hint(const struct conn *c)
+{
+	return c->hint;
 }
 
 bool

@@ -34,6 +34,7 @@ static void proxy_ready(struct conn *);
 static void proxy_data(struct conn *, const uint8_t *, size_t);
 static void proxy_eof(struct conn *, bool);
 static void proxy_room(struct conn *);
+static void proxy_recheck(struct conn *);
 static void proxy_closed(struct conn *);
 
 static size_t to_backend(struct conn *, const uint8_t *, size_t);
@@ -42,6 +43,7 @@ static void send_pending(struct conn *);
 static void backend_broke(struct conn *);
 static void end_to_backend(struct conn *);
 static void from_backend(struct conn *);
+static void read_short(struct conn *, ssize_t, int);
 static void end_from_backend(struct conn *);
 static void report_failure(struct conn *);
 static void leg_close(struct leg *);
@@ -56,6 +58,7 @@ const struct conn_ops proxy_ops = {
 	.data = proxy_data,
 	.eof = proxy_eof,
 	.room = proxy_room,
+	.recheck = proxy_recheck,
 	.closed = proxy_closed,
 };
 
@@ -160,6 +163,17 @@ proxy_room(struct conn *c)
 }
 
 static void
+proxy_recheck(struct conn *c)
+{
+	struct leg *leg = conn_state(c);
+
+	if (leg->flags & LEG_F_DOUBT) {
+		leg->flags |= LEG_F_READABLE;
+		from_backend(c);
+	}
+}
+
+static void
 proxy_closed(struct conn *c)
 {
 	static const struct linger reset = { .l_onoff = 1, .l_linger = 0 };
@@ -211,8 +225,10 @@ to_backend(struct conn *c, const uint8_t *buf, size_t len)
 	do
 		n = send(leg->fd, buf, len, MSG_NOSIGNAL);
 	while (n == -1 && errno == EINTR);
-	if (n >= 0)
+	if (n >= 0) {
+		leg->flags &= ~LEG_F_DOUBT;
 		return (size_t)n;
+	}
 	if (errno != EAGAIN && errno != EWOULDBLOCK) {
 		leg->error = errno;
 		leg->flags |= LEG_F_BROKEN;
@@ -300,25 +316,45 @@ from_backend(struct conn *c)
 {
 	struct leg *leg = conn_state(c);
 	uint8_t *buf = conn_hub_scratch(conn_hub(c));
+	size_t want;
 	ssize_t n;
+	int error;
 
 	while (leg->state == LEG_UP && leg->flags & LEG_F_READY &&
 	    leg->flags & LEG_F_READABLE && conn_has_room(c)) {
-		n = recv(leg->fd, buf, CONN_SCRATCH_SIZE, 0);
+		want = conn_write_hint(c);
+		n = recv(leg->fd, buf, want, 0);
+		error = n == -1 ? errno : 0;
+		if (error == EINTR)
+			continue;
+		leg->flags &= ~LEG_F_DOUBT;
 		if (n > 0)
 			(void)conn_write(c, buf, (size_t)n);
-		else if (n == -1 && errno == EINTR)
-			continue;
-		else
-			leg->flags &= ~LEG_F_READABLE;
-		if (n == 0 || (n > 0 && n < CONN_SCRATCH_SIZE &&
-		    leg->flags & LEG_F_FIN)) {
-			end_from_backend(c);
-		} else if (n == -1 && errno != EAGAIN &&
-		    errno != EWOULDBLOCK && errno != EINTR) {
-			conn_set_error(c, "%s", strerror(errno));
-			conn_abort(c, CLOSE_BACKEND_ABORT);
-		}
+		if (n < (ssize_t)want)
+			read_short(c, n, error);
+	}
+}
+
+/*
+ * The backend has no more for now. What a short read means is the same as
+ * with the client's socket (conn/io.c).
+ */
+static void
+read_short(struct conn *c, ssize_t n, int error)
+{
+	struct leg *leg = conn_state(c);
+
+	if (n > 0 && !(leg->flags & LEG_F_TELLS_END))
+		return; /* only another read will tell */
+	leg->flags &= ~LEG_F_READABLE;
+	if (n == 0 || (n > 0 && leg->flags & LEG_F_FIN)) {
+		end_from_backend(c);
+	} else if (n > 0) {
+		leg->flags |= LEG_F_DOUBT;
+		conn_recheck(c);
+	} else if (error != EAGAIN && error != EWOULDBLOCK) {
+		conn_set_error(c, "%s", strerror(error));
+		conn_abort(c, CLOSE_BACKEND_ABORT);
 	}
 }
 
@@ -327,7 +363,6 @@ end_from_backend(struct conn *c)
 {
 	struct leg *leg = conn_state(c);
 
-	leg->flags &= ~LEG_F_READABLE;
 	leg->flags |= LEG_F_EOF;
 	if (leg->flags & LEG_F_BROKEN) {
 		/* It ended before it had taken all that it was sent. */

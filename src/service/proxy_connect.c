@@ -54,7 +54,7 @@ proxy_connect_event(struct conn *c, short what)
 			return;
 	} else if (what & EV_TIMEOUT) {
 		error = ETIMEDOUT;
-	} else if (what != EV_WRITE) {
+	} else if (what & (EV_READ | EV_CLOSED)) {
 		/* A failure makes it readable; so does a fast backend. */
 		(void)getsockopt(leg->fd, SOL_SOCKET, SO_ERROR, &error, &len);
 	}
@@ -157,11 +157,13 @@ proxy_watch(struct conn *c, short more, const struct timeval *timeout)
 	struct event_base *base = conn_hub_base(conn_hub(c));
 	struct leg *leg = conn_state(c);
 
-	if (event_base_get_features(base) & EV_FEATURE_EARLY_CLOSE)
-		more |= EV_CLOSED;
-	leg->flags &= ~LEG_F_WATCH_OUT;
+	leg->flags &= ~(LEG_F_WATCH_OUT | LEG_F_TELLS_END);
 	if (more & EV_WRITE)
 		leg->flags |= LEG_F_WATCH_OUT;
+	if (event_base_get_features(base) & EV_FEATURE_EARLY_CLOSE) {
+		leg->flags |= LEG_F_TELLS_END;
+		more |= EV_CLOSED;
+	}
 	event_assign(&leg->ev, base, leg->fd, EV_READ | EV_ET | EV_PERSIST |
 	    more, proxy_event_cb, c);
 	if (event_add(&leg->ev, timeout) == -1) {

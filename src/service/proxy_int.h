@@ -37,6 +37,8 @@ enum leg_state {
 #define LEG_F_SENT (1u << 7)
 #define LEG_F_NODELAY (1u << 8)	   /* TCP_NODELAY is on, or not TCP */
 #define LEG_F_WATCH_OUT (1u << 9)  /* registered for EV_WRITE, too */
+#define LEG_F_TELLS_END (1u << 10) /* … for EV_CLOSED */
+#define LEG_F_DOUBT (1u << 11)	   /* a reset may hide behind the last read */
 
 /* Clear text that the backend has not taken yet. */
 struct leg_pending {

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Connections that want an event of their own making: `again` in the next
+ * turn of the loop, because their share of this one is used up; `recheck`
+ * after a while, see conn_recheck(). Worker.
+ */
+#include "config.h"
+
+#include "conn/conn_int.h"
+
+static const struct timeval at_once = { 0, 0 };
+static const struct timeval a_while = { 0, CONN_RECHECK_MS * 1000 };
+
+static void again_cb(evutil_socket_t, short, void *);
+static void recheck_cb(evutil_socket_t, short, void *);
+static void recheck_put(struct conn *);
+static void look_again(struct conn *);
+
+void
+conn_later_setup(struct conn_hub *hub)
+{
+	TAILQ_INIT(&hub->again);
+	TAILQ_INIT(&hub->recheck);
+	evtimer_assign(&hub->again_ev, hub->conf.base, again_cb, hub);
+	evtimer_assign(&hub->recheck_ev, hub->conf.base, recheck_cb, hub);
+}
+
+void
+conn_later_free(struct conn_hub *hub)
+{
+	event_del(&hub->again_ev);
+	event_del(&hub->recheck_ev);
+}
+
+void
+conn_later_remove(struct conn *c)
+{
+	if (c->flags & CONN_F_AGAIN)
+		TAILQ_REMOVE(&c->hub->again, c, again);
+	if (c->flags & CONN_F_RECHECK)
+		TAILQ_REMOVE(&c->hub->recheck, c, recheck);
+	c->flags &= ~(CONN_F_AGAIN | CONN_F_RECHECK);
+}
+
+/*
+ * A timer of zero and not event_active(), which would run before the loop
+ * looks at anybody else's descriptors.
+ */
+void
+conn_again(struct conn *c)
+{
+	struct conn_hub *hub = c->hub;
+
+	if (c->flags & CONN_F_AGAIN)
+		return;
+	if (TAILQ_EMPTY(&hub->again))
+		event_add(&hub->again_ev, &at_once);
+	c->flags |= CONN_F_AGAIN;
+	TAILQ_INSERT_TAIL(&hub->again, c, again);
+}
+
+static void
+again_cb(evutil_socket_t fd, short what, void *arg)
+{
+	struct conn_hub *hub = arg;
+	struct conn *c, *last;
+
+	last = TAILQ_LAST(&hub->again, conn_list);
+	while ((c = TAILQ_FIRST(&hub->again)) != NULL) {
+		TAILQ_REMOVE(&hub->again, c, again);
+		c->flags &= ~CONN_F_AGAIN;
+		conn_enter(c);
+		conn_leave(c);
+		if (c == last)
+			break;
+	}
+	if (!TAILQ_EMPTY(&hub->again))
+		event_add(&hub->again_ev, &at_once);
+}
+
+void
+conn_recheck(struct conn *c)
+{
+	c->flags |= CONN_F_RECHECK_SERVICE;
+	recheck_put(c);
+}
+
+/* The same for the client's own socket. */
+void
+conn_recheck_reset(struct conn *c)
+{
+	if (c->flags & CONN_F_DOUBT)
+		recheck_put(c);
+}
+
+static void
+recheck_put(struct conn *c)
+{
+	struct conn_hub *hub = c->hub;
+
+	if (c->flags & CONN_F_RECHECK)
+		return;
+	if (TAILQ_EMPTY(&hub->recheck))
+		event_add(&hub->recheck_ev, &a_while);
+	c->flags |= CONN_F_RECHECK;
+	TAILQ_INSERT_TAIL(&hub->recheck, c, recheck);
+}
+
+static void
+recheck_cb(evutil_socket_t fd, short what, void *arg)
+{
+	struct conn_hub *hub = arg;
+	struct conn *c, *last;
+
+	last = TAILQ_LAST(&hub->recheck, conn_list);
+	while ((c = TAILQ_FIRST(&hub->recheck)) != NULL) {
+		TAILQ_REMOVE(&hub->recheck, c, recheck);
+		c->flags &= ~CONN_F_RECHECK;
+		if (c->flags & (CONN_F_DOUBT | CONN_F_RECHECK_SERVICE))
+			look_again(c);
+		if (c == last)
+			break;
+	}
+	if (!TAILQ_EMPTY(&hub->recheck))
+		event_add(&hub->recheck_ev, &a_while);
+}
+
+static void
+look_again(struct conn *c)
+{
+	bool service = c->flags & CONN_F_RECHECK_SERVICE;
+
+	conn_enter(c);
+	if (c->flags & CONN_F_DOUBT)
+		c->flags |= CONN_F_READABLE;
+	c->flags &= ~(CONN_F_DOUBT | CONN_F_RECHECK_SERVICE);
+	if (service && c->state == CONN_OPEN &&
+	    c->listener->ops->recheck != NULL)
+		c->listener->ops->recheck(c);
+	conn_leave(c);
+}

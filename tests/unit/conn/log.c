@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: ISC */
+#include "config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "peer.h"
+#include "pki.h"
+#include "test_conn.h"
+#include "world.h"
+
+static char path[] = "/tmp/test_conn_log.XXXXXX";
+static char line[8192];
+
+static void
+open_log(enum log_level level)
+{
+	struct err err;
+	int fd;
+
+	memcpy(strchr(path, '.'), ".XXXXXX", 8);
+	fd = mkstemp(path);
+	ck_assert_int_ne(fd, -1);
+	close(fd);
+	ck_assert_int_eq(log_open(path, "daemon", &err), 0);
+	log_set_level(level);
+	world.hub_conf.log_connections = true;
+}
+
+/* Read the file, which is gone afterwards. */
+static const char *
+close_log(void)
+{
+	struct err err;
+	FILE *fp;
+	size_t n;
+
+	ck_assert_int_eq(log_open("stderr", "daemon", &err), 0);
+	log_set_level(LOGLVL_ERROR);
+	fp = fopen(path, "r");
+	ck_assert_ptr_nonnull(fp);
+	n = fread(line, 1, sizeof(line) - 1, fp);
+	line[n] = '\0';
+	fclose(fp);
+	unlink(path);
+	return line;
+}
+
+static void
+has(const char *part)
+{
+	if (strstr(line, part) == NULL)
+		ck_abort_msg("no '%s' in %s", part, line);
+}
+
+static const char *const done_fields[] = {
+	" connection worker=7 id=1 client=127.0.0.1:",
+	" listener=https service=echo sni=a.example certificate=default "
+	    "version=TLSv1.3 cipher=TLS_AES_256_GCM_SHA384 group=x25519 "
+	    "alpn=a\\x20b resumed=full made_by=7 client_cert=none backend=- "
+	    "handshake_ms=",
+	" connect_ms=- total_ms=",
+	" in=5 out=5 close=done error=-\n",
+};
+
+START_TEST(line_of_a_connection)
+{
+	struct client_how how = { .sni = "a.example", .alpn = "\3a b" };
+	static char protocol[] = "a b";
+	struct peer *p;
+	int i;
+
+	open_log(LOGLVL_INFO);
+	site_add_alpn(&world.site, protocol);
+	world_open_service(CONF_SERVICE_ECHO);
+	p = client_connect(&how);
+	peer_send_text(p, "hello");
+	p->finish = true;
+	wait_for(p->eof);
+	(void)close_log();
+	for (i = 0; i < COUNT(done_fields); i++)
+		has(done_fields[i]);
+	ck_assert_ptr_eq(strchr(line, '\n'), strrchr(line, '\n'));
+}
+END_TEST
+
+/* The fields are the rows of the table, in its order. */
+START_TEST(fields)
+{
+	static const char *const names[] = {
+#define X(ID, name, doc) name,
+#include "conn/log_fields.def"
+#undef X
+	};
+	char *field, *rest;
+	int i;
+
+	open_log(LOGLVL_INFO);
+	world_open_service(CONF_SERVICE_ECHO);
+	client_connect(NULL)->finish = true;
+	wait_for(conn_hub_count(world.hub) == 0);
+	(void)close_log();
+	field = strtok_r(strstr(line, "worker="), " \n", &rest);
+	for (i = 0; i < COUNT(names); i++) {
+		ck_assert_ptr_nonnull(field);
+		ck_assert_int_eq(strncmp(field, names[i], strlen(names[i])),
+		    0);
+		ck_assert_int_eq(field[strlen(names[i])], '=');
+		field = strtok_r(NULL, " \n", &rest);
+	}
+	ck_assert_ptr_null(field);
+}
+END_TEST
+
+START_TEST(line_of_a_failure)
+{
+	struct client_how how = { .version = TLS1_2_VERSION };
+	struct peer *p;
+
+	open_log(LOGLVL_INFO);
+	world.site.listen.minimum_version = TLS1_3_VERSION;
+	world_open_service(CONF_SERVICE_ECHO);
+	p = client_new(&how);
+	wait_for(p->eof);
+	peer_drop(p);
+	wait_for(conn_hub_count(world.hub) == 0);
+	(void)close_log();
+	has(" version=- cipher=- group=- alpn=- resumed=- made_by=- ");
+	has(" handshake_ms=- ");
+	has(" in=0 out=0 close=handshake error=unsupported_protocol\n");
+}
+END_TEST
+
+/* Who connects and says nothing is of no interest, nor is any, if so set. */
+START_TEST(no_line)
+{
+	struct client_how how = { .raw = true };
+
+	open_log(_i == 0 ? LOGLVL_INFO : LOGLVL_DEBUG);
+	if (_i == 2)
+		world.hub_conf.log_connections = false;
+	world_open_service(CONF_SERVICE_ECHO);
+	peer_drop(client_new(&how));
+	wait_for(conn_hub_count(world.hub) == 0);
+	(void)close_log();
+	if (_i == 1)
+		has(" close=client_gone ");
+	else
+		ck_assert_str_eq(line, "");
+}
+END_TEST
+
+Suite *
+log_suite(void)
+{
+	Suite *s;
+	TCase *tc;
+
+	s = suite_create("log");
+	tc = world_tcase("log");
+	tcase_add_test(tc, line_of_a_connection);
+	tcase_add_test(tc, fields);
+	tcase_add_test(tc, line_of_a_failure);
+	tcase_add_loop_test(tc, no_line, 0, 3);
+	suite_add_tcase(s, tc);
+	return s;
+}

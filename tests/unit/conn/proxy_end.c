@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: ISC */
+/* The proxy: how one side's end reaches the other. */
+#include "config.h"
+
+#include <string.h>
+
+#include "conn/conn_int.h"
+#include "peer.h"
+#include "service/proxy_int.h"
+#include "site_proxy.h"
+#include "test_conn.h"
+#include "world.h"
+
+#define LOTS (2u << 20)
+
+static struct peer *client, *server;
+
+/* A pair that has exchanged a word each way. */
+static void
+pair_how(const struct client_how *how, bool local)
+{
+	site_proxy(1, local);
+	client = client_connect(how);
+	wait_for((server = backend_accept(&backends[0])) != NULL);
+	peer_send_text(client, "ping");
+	wait_for(peer_got(server, "ping"));
+	peer_send_text(server, "pong");
+	wait_for(peer_got(client, "pong"));
+	client->in.len = server->in.len = 0;
+}
+
+static void
+pair(bool local)
+{
+	pair_how(NULL, local);
+}
+
+START_TEST(client_ends_first)
+{
+	pair(_i == 1);
+	client->finish = true;
+	wait_for(server->eof);
+	ck_assert(!client->eof && !client->closed);
+	peer_send_noise(server, LOTS, 1);
+	server->finish = true;
+	wait_for(client->eof);
+	ck_assert(client->closed);
+	ck_assert(client->in.len == LOTS && peer_got_noise(client, LOTS, 1));
+	wait_for(conn_hub_count(world.hub) == 0);
+	ck_assert_uint_eq(closes(CLOSE_DONE), 1);
+}
+END_TEST
+
+START_TEST(backend_ends_first)
+{
+	pair(_i == 1);
+	server->finish = true;
+	wait_for(client->eof);
+	ck_assert(client->closed && !server->eof);
+	client->eof = false;
+	peer_send_noise(client, LOTS, 1);
+	client->finish = true;
+	wait_for(server->eof);
+	ck_assert(server->in.len == LOTS && peer_got_noise(server, LOTS, 1));
+	wait_for(conn_hub_count(world.hub) == 0);
+	ck_assert_uint_eq(closes(CLOSE_DONE), 1);
+}
+END_TEST
+
+/* A client that is cut off is no end in order for the backend. */
+START_TEST(client_cut)
+{
+	pair(false);
+	if (_i == 0)
+		peer_drop(client);
+	else
+		peer_reset(client);
+	wait_for(server->reset || server->eof);
+	ck_assert(server->reset);
+	wait_for(conn_hub_count(world.hub) == 0);
+	ck_assert_uint_eq(closes(CLOSE_CLIENT_ABORT), 1);
+}
+END_TEST
+
+/* Nor is one whose connection the worker gives up. */
+START_TEST(stopped)
+{
+	pair(false);
+	conn_hub_close(world.hub, CLOSE_DRAIN);
+	wait_for(server->reset || server->eof);
+	ck_assert(server->reset);
+	wait_for(client->eof || client->reset);
+	ck_assert(!client->closed);
+}
+END_TEST
+
+/* But the bytes of a client that ended in order stay valid. */
+START_TEST(client_gone_after_end)
+{
+	pair(false);
+	client->finish = true;
+	peer_send_noise(client, LOTS, 1);
+	wait_for(client->finished && client->wire.pos == client->wire.len);
+	if (_i == 1)
+		wait_for(server->eof);
+	peer_reset(client);
+	wait_for(server->eof || server->reset);
+	ck_assert(!server->reset);
+	ck_assert(server->in.len == LOTS && peer_got_noise(server, LOTS, 1));
+	server->finish = true;
+	wait_for(conn_hub_count(world.hub) == 0);
+}
+END_TEST
+
+/* A backend that breaks off: what it sent arrives, but no close_notify. */
+START_TEST(backend_reset)
+{
+	pair(false);
+	peer_send_noise(server, 30000, 1);
+	wait_for(server->wire.pos == server->wire.len);
+	if (_i == 1)
+		wait_for(client->in.len == 30000);
+	peer_reset(server);
+	wait_for(client->eof || client->reset);
+	ck_assert(client->eof && !client->closed);
+	peer_drop(client);
+	wait_for(conn_hub_count(world.hub) == 0);
+	ck_assert_uint_eq(closes(CLOSE_BACKEND_ABORT), 1);
+}
+END_TEST
+
+/*
+ * A backend that has said all and closes while the client still talks (an
+ * early error page): the kernel resets, and the page must arrive.
+ */
+START_TEST(early_answer)
+{
+	pair(_i == 1);
+	server->deaf = true;
+	peer_send_noise(client, 16u << 20, 1);
+	wait_for(the_conn()->flags & CONN_F_PAUSED);
+	peer_send_noise(server, 50000, 2);
+	wait_for(server->wire.pos == server->wire.len);
+	peer_drop(server);
+	wait_for(client->in.len == 50000 || client->eof || client->reset);
+	ck_assert(peer_got_noise(client, 50000, 2));
+	wait_for(client->eof);
+	peer_drop(client);
+	wait_for(conn_hub_count(world.hub) == 0);
+}
+END_TEST
+
+/* A backend that ended in order, then closed: the rest is thrown away. */
+START_TEST(backend_ends_then_closes)
+{
+	pair(false);
+	server->finish = true;
+	wait_for(client->closed);
+	peer_drop(server);
+	client->eof = false;
+	peer_send_noise(client, LOTS, 1);
+	client->finish = true;
+	wait_for(conn_hub_count(world.hub) == 0);
+	ck_assert_uint_eq(closes(CLOSE_DONE), 1);
+	ck_assert_uint_eq(metric(METRIC_BYTES_IN), LOTS + 4);
+}
+END_TEST
+
+/* The backend's socket is closed as soon as both its ends are. */
+START_TEST(leg_closed_early)
+{
+	struct client_how how = { .server_buffer = 4096,
+		.client_buffer = 8192 };
+	struct leg *leg;
+
+	pair_how(&how, false);
+	client->finish = true;
+	wait_for(server->eof);
+	client->deaf = true;
+	peer_send_noise(server, 60000, 1);
+	server->finish = true;
+	leg = conn_state(the_conn());
+	wait_for(leg->state == LEG_NONE);
+	ck_assert(conn_output_waits(the_conn()));
+	client->deaf = false;
+	wait_for(client->eof);
+	ck_assert(client->closed && peer_got_noise(client, 60000, 1));
+}
+END_TEST
+
+/* A failed handshake takes the connection to the backend with it. */
+START_TEST(handshake_cut)
+{
+	site_proxy(1, false);
+	client = client_new(NULL);
+	peers_turn();
+	client->mute = true;
+	wait_for((server = backend_accept(&backends[0])) != NULL);
+	peer_drop(client);
+	wait_for(server->reset || server->eof);
+	wait_for(conn_hub_count(world.hub) == 0);
+	ck_assert_uint_eq(closes(CLOSE_CLIENT_ABORT), 1);
+}
+END_TEST
+
+/* Data from the backend keeps the connection from being idle. */
+START_TEST(backend_activity)
+{
+	struct conn *c;
+	int64_t before;
+
+	pair(false);
+	c = the_conn();
+	before = c->active;
+	client->deaf = true;
+	peer_send_text(server, "x");
+	wait_for(c->active > before);
+	ck_assert_uint_eq(conn_hub_count(world.hub), 1);
+}
+END_TEST
+
+Suite *
+proxy_end_suite(void)
+{
+	Suite *s;
+	TCase *tc;
+
+	s = suite_create("proxy_end");
+	tc = world_tcase("proxy_end");
+	tcase_add_checked_fixture(tc, NULL, site_proxy_close);
+	tcase_add_loop_test(tc, client_ends_first, 0, 2);
+	tcase_add_loop_test(tc, backend_ends_first, 0, 2);
+	tcase_add_loop_test(tc, client_cut, 0, 2);
+	tcase_add_test(tc, stopped);
+	tcase_add_loop_test(tc, client_gone_after_end, 0, 2);
+	tcase_add_loop_test(tc, backend_reset, 0, 2);
+	tcase_add_loop_test(tc, early_answer, 0, 2);
+	tcase_add_test(tc, backend_ends_then_closes);
+	tcase_add_test(tc, leg_closed_early);
+	tcase_add_test(tc, handshake_cut);
+	tcase_add_test(tc, backend_activity);
+	suite_add_tcase(s, tc);
+	return s;
+}

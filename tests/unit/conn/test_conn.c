@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: ISC */
+/* Runs the suites of src/conn and src/service. */
+#include "config.h"
+
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "pki.h"
+#include "record.h"
+#include "test_conn.h"
+#include "world.h"
+
+TCase *
+world_tcase(const char *name)
+{
+	TCase *tc;
+
+	tc = tcase_create(name);
+	tcase_add_checked_fixture(tc, record_setup, record_teardown);
+	tcase_add_checked_fixture(tc, world_setup, world_teardown);
+	tcase_set_timeout(tc, 60);
+	return tc;
+}
+
+int
+main(void)
+{
+	SRunner *runner;
+	int failed;
+
+	log_set_level(LOGLVL_ERROR);
+	pki_setup();
+	runner = srunner_create(close_suite());
+	srunner_add_suite(runner, deadline_suite());
+	srunner_add_suite(runner, handshake_suite());
+	srunner_add_suite(runner, kv_suite());
+	srunner_add_suite(runner, log_suite());
+	srunner_add_suite(runner, proxy_suite());
+	srunner_add_suite(runner, proxy_end_suite());
+	srunner_add_suite(runner, scratch_suite());
+	srunner_add_suite(runner, service_suite());
+	srunner_add_suite(runner, stream_suite());
+	srunner_run_all(runner, CK_ENV);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	pki_cleanup();
+	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
