@@ -79,14 +79,16 @@ static int
 start(struct master *m, struct conf *conf, struct err *err)
 {
 	const char *pid_file = conf->pid_file.value;
+	struct err why;
 
 	m->base = event_base_new();
 	if (m->base == NULL)
 		fatalx("libevent: no event base");
 	evtimer_assign(&m->deadline, m->base, deadline_event_cb, m);
 	if (pid_file != NULL) {
-		m->pidfile = pidfile_open(pid_file, err);
+		m->pidfile = pidfile_open(pid_file, &why);
 		if (m->pidfile == NULL) {
+			(void)err_set(err, &conf->pid_file.loc, "%s", why.text);
 			conf_free(conf);
 			return -1;
 		}

@@ -68,13 +68,13 @@ reload_commit(struct master *m)
 	m->current = m->next;
 	m->next = NULL;
 	m->state = MASTER_RUNNING;
-	/* The cache moves while nobody serves: queues wait that long. */
-	if (old != NULL)
-		tell_generation(m, old, CONTROL_DRAIN);
-	change_cache(m, old);
 	change_keys(m);
 	supervise_seat(m);
+	if (old != NULL)
+		tell_generation(m, old, CONTROL_DRAIN);
 	tell_generation(m, m->current, CONTROL_SERVE);
+	/* Seconds for a gigabyte: better some full handshakes than a pause. */
+	change_cache(m, old);
 	change_log(m);
 	sockets_commit(m);
 	if (old == NULL) {
