@@ -14,17 +14,26 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/fd.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "master/master_int.h"
 #include "service/service.h"
 
-static int open_cache(struct master *, struct generation *, struct err *);
+/* Descriptors beside those of connections: log, event loop, shared memory … */
+#define FILES_RESERVE 64
+
+static int generation_make(struct generation *, struct err *);
+static void raise_limits(const struct conf *);
+static int check_keys(const struct conf *, struct err *);
+static int get_cache(struct generation *, struct err *);
+static void cache_unref(struct cache *);
 static int make_listeners(struct generation *, struct err *);
+static void listener_free(struct listener *);
 static int get_sockets(struct master *, struct generation *, struct err *);
 static int look_up_ids(struct generation *, struct err *);
+static int look_up_group(struct generation *, struct err *);
 static int look_up_groups(struct heritage_ids *, struct err *);
-static void listener_free(struct listener *);
 
 struct generation *
 generation_new(struct master *m, struct conf *conf, struct err *err)
@@ -32,18 +41,42 @@ generation_new(struct master *m, struct conf *conf, struct err *err)
 	struct generation *g;
 
 	g = xcalloc(1, sizeof(*g));
+	g->master = m;
 	g->conf = conf;
-	g->number = m->generations + 1;
-	g->shared.sessions = m->sessions;
+	g->number = m->last_generation + 1;
 	g->shared.keys = m->keys;
-	g->shared.session_timeout = conf->session_timeout / 1000;
-	if (look_up_ids(g, err) == -1 || open_cache(m, g, err) == -1 ||
-	    make_listeners(g, err) == -1 || get_sockets(m, g, err) == -1) {
+	TAILQ_INSERT_TAIL(&m->generations, g, entry);
+	raise_limits(conf);
+	if (logfile_check(conf, err) == -1 || check_keys(conf, err) == -1 ||
+	    generation_make(g, err) == -1 || get_sockets(m, g, err) == -1) {
 		generation_free(g);
 		return NULL;
 	}
-	m->generations++;
+	m->last_generation = g->number;
 	return g;
+}
+
+/*
+ * Without a master, so that a test needs no free port and no large cache; the
+ * ring of keys is not used.
+ */
+int
+generation_check(struct conf *conf, struct err *err)
+{
+	struct generation *g;
+	int r;
+
+	g = xcalloc(1, sizeof(*g));
+	g->conf = conf;
+	r = check_keys(conf, err);
+	if (r == 0 && tlscache_keys_open(&g->shared.keys, 1, 1,
+	    clock_wall()) != TLSCACHE_OK)
+		r = err_set(err, NULL, "shared memory: %s", strerror(errno));
+	if (r == 0)
+		r = generation_make(g, err);
+	tlscache_keys_close(g->shared.keys);
+	generation_free(g);
+	return r;
 }
 
 void
@@ -53,6 +86,8 @@ generation_free(struct generation *g)
 
 	if (g == NULL)
 		return;
+	if (g->master != NULL)
+		TAILQ_REMOVE(&g->master->generations, g, entry);
 	for (i = 0; i < g->nlisteners; i++)
 		listener_free(&g->listeners[i]);
 	for (i = 0; i < g->nsets; i++)
@@ -60,55 +95,110 @@ generation_free(struct generation *g)
 	free(g->listeners);
 	free(g->sets);
 	free(g->ids.groups);
-	tlscache_close(g->sessions);
+	cache_unref(g->cache);
 	conf_free(g->conf);
 	free(g);
 }
 
-int
-generation_check(struct conf *conf, struct err *err)
+void
+generation_forget(struct master *m, const struct generation *ours)
 {
-	struct generation *g;
-	int r;
+	struct generation *g, *next;
 
-	g = xcalloc(1, sizeof(*g));
-	g->conf = conf;
-	g->shared.session_timeout = conf->session_timeout / 1000;
-	r = look_up_ids(g, err);
-	if (r == 0 && tlscache_open(&g->sessions, TLSCACHE_SIZE_MIN) != 0)
-		r = err_set(err, NULL, "shared memory: %s", strerror(errno));
-	g->shared.sessions = g->sessions;
-	if (r == 0 && tlscache_keys_open(&g->shared.keys,
-	    conf->ticket_rotate / 1000, conf->session_timeout / 1000,
-	    clock_wall()) != 0)
-		r = err_set(err, NULL, "ticket keys: rotate and session "
-		    "timeout do not fit together");
-	if (r == 0)
-		r = tls_keys_load(g->shared.keys, conf, err);
-	if (r == 0)
-		r = make_listeners(g, err);
-	tlscache_keys_close(g->shared.keys);
-	generation_free(g);
+	for (g = TAILQ_FIRST(&m->generations); g != NULL; g = next) {
+		next = TAILQ_NEXT(g, entry);
+		if (g != ours)
+			generation_free(g);
+	}
+}
+
+/* What needs neither a socket nor the master's state. */
+static int
+generation_make(struct generation *g, struct err *err)
+{
+	g->shared.session_timeout = g->conf->session_timeout / 1000;
+	if (look_up_ids(g, err) == -1 || get_cache(g, err) == -1)
+		return -1;
+	g->shared.sessions = g->cache->sessions;
+	return make_listeners(g, err);
+}
+
+/* For the workers of this generation, and for us who hold all sockets. */
+static void
+raise_limits(const struct conf *conf)
+{
+	size_t i, limit, wanted, sockets = 0;
+	bool proxy = false;
+
+	for (i = 0; i < conf->nlistens; i++) {
+		sockets += conf->listens[i].naddresses;
+		proxy = proxy || conf->listens[i].nbackends > 0;
+	}
+	wanted = (size_t)conf->worker_connections * (proxy ? 2 : 1) +
+	    (sockets + 1) * conf->workers + FILES_RESERVE;
+	limit = fd_limit_raise(wanted);
+	if (limit < wanted)
+		log_warnx("worker_connections = %u needs %zu open files, "
+		    "the limit is %zu", conf->worker_connections, wanted,
+		    limit);
+}
+
+/*
+ * The ring of keys is shared with the generation that serves and changes when
+ * this one does; until then a ring of its own says whether it can.
+ */
+static int
+check_keys(const struct conf *conf, struct err *err)
+{
+	struct tlscache_keys *keys;
+	int error, r;
+
+	error = tlscache_keys_open(&keys, conf->ticket_rotate / 1000,
+	    conf->session_timeout / 1000, clock_wall());
+	if (error == TLSCACHE_E_INVAL)
+		return err_set(err, NULL, "tickets.rotate is too short for "
+		    "session_cache.timeout: no more than %d keys are kept",
+		    TLSCACHE_KEYS_MAX);
+	if (error != TLSCACHE_OK)
+		return err_set(err, NULL, "ticket keys: %s: %s",
+		    tlscache_strerror(error), strerror(errno));
+	r = tls_keys_load(keys, conf, err);
+	tlscache_keys_close(keys);
 	return r;
 }
 
 static int
-open_cache(struct master *m, struct generation *g, struct err *err)
+get_cache(struct generation *g, struct err *err)
 {
+	const struct generation *now =
+	    g->master != NULL ? g->master->current : NULL;
+	size_t size;
 	int error;
 
-	if (m->current != NULL &&
-	    m->current->conf->cache_size == g->conf->cache_size)
-		return 0;
-	error = tlscache_open(&g->sessions, g->conf->cache_size);
-	if (error == TLSCACHE_OK) {
-		g->shared.sessions = g->sessions;
+	if (now != NULL && now->conf->cache_size == g->conf->cache_size) {
+		g->cache = now->cache;
+		g->cache->users++;
 		return 0;
 	}
+	g->cache = xcalloc(1, sizeof(*g->cache));
+	g->cache->users = 1;
+	size = g->master != NULL ? g->conf->cache_size : TLSCACHE_SIZE_MIN;
+	error = tlscache_open(&g->cache->sessions, size);
+	if (error == TLSCACHE_OK)
+		return 0;
 	return err_set(err, &g->conf->cache_size_loc,
 	    "session_cache: %s%s%s", tlscache_strerror(error),
 	    error == TLSCACHE_E_SYSTEM ? ": " : "",
 	    error == TLSCACHE_E_SYSTEM ? strerror(errno) : "");
+}
+
+static void
+cache_unref(struct cache *cache)
+{
+	if (cache == NULL || --cache->users > 0)
+		return;
+	tlscache_close(cache->sessions);
+	free(cache);
 }
 
 static int
@@ -182,32 +272,51 @@ get_sockets(struct master *m, struct generation *g, struct err *err)
 static int
 look_up_ids(struct generation *g, struct err *err)
 {
-	const struct conf_str *user = &g->conf->user, *group = &g->conf->group;
+	const struct conf_str *user = &g->conf->user;
+	struct heritage_ids *ids = &g->ids;
 	const struct passwd *pw;
-	const struct group *gr;
 
-	g->ids.drop = geteuid() == 0;
-	if (!g->ids.drop) {
-		if (user->value[0] != '\0' || group->value[0] != '\0')
-			log_warnx("the master is not root: user and group "
-			    "are not changed");
-		return 0;
+	ids->drop = geteuid() == 0;
+	ids->user = user->value;
+	if (user->value[0] == '\0') {
+		if (!ids->drop)
+			return look_up_group(g, err);
+		ids->user = DAEMON_USER;
 	}
-	g->ids.user = user->value[0] != '\0' ? user->value : DAEMON_USER;
-	pw = getpwnam(g->ids.user);
+	pw = getpwnam(ids->user);
 	if (pw == NULL)
 		return err_set(err, &user->loc, "user \"%s\" does not exist",
-		    g->ids.user);
-	g->ids.uid = pw->pw_uid;
-	g->ids.gid = pw->pw_gid;
-	if (group->value[0] != '\0') {
-		gr = getgrnam(group->value);
-		if (gr == NULL)
-			return err_set(err, &group->loc,
-			    "group \"%s\" does not exist", group->value);
-		g->ids.gid = gr->gr_gid;
-	}
-	return look_up_groups(&g->ids, err);
+		    ids->user);
+	ids->uid = pw->pw_uid;
+	ids->gid = pw->pw_gid;
+	if (!ids->drop && ids->uid != geteuid())
+		log_warnx("user = \"%s\" is not followed: only root can "
+		    "change to another user", ids->user);
+	if (ids->drop && ids->uid == 0)
+		log_warnx("user = \"%s\": the workers run as root",
+		    ids->user);
+	if (look_up_group(g, err) == -1)
+		return -1;
+	return ids->drop ? look_up_groups(ids, err) : 0;
+}
+
+static int
+look_up_group(struct generation *g, struct err *err)
+{
+	const struct conf_str *group = &g->conf->group;
+	const struct group *gr;
+
+	if (group->value[0] == '\0')
+		return 0;
+	gr = getgrnam(group->value);
+	if (gr == NULL)
+		return err_set(err, &group->loc,
+		    "group \"%s\" does not exist", group->value);
+	g->ids.gid = gr->gr_gid;
+	if (!g->ids.drop && g->ids.gid != getegid())
+		log_warnx("group = \"%s\" is not followed: only root can "
+		    "change to another group", group->value);
+	return 0;
 }
 
 static int

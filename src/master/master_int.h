@@ -36,15 +36,25 @@ struct bound {
 	size_t nfds;
 	bool shared; /* one socket for all workers */
 	size_t served; /* of fds, by a generation that serves or has */
-	bool wanted_now; /* by the generation that is being made */
+	/* As the generation that is being made wants it: */
+	bool wanted_now;
+	const struct conf_listen *listen;
 };
 TAILQ_HEAD(bound_list, bound);
 
+/* A session cache; generations with one size have the same. */
+struct cache {
+	struct tlscache *sessions;
+	unsigned users; /* generations */
+};
+
 /* generation.c: a configuration and all that was made from it. */
 struct generation {
+	TAILQ_ENTRY(generation) entry;
+	struct master *master; /* NULL in a test of the configuration */
 	unsigned number;
 	struct conf *conf;
-	struct tlscache *sessions; /* new; NULL: the master's is kept */
+	struct cache *cache;
 	struct tls_shared shared;
 	struct listener *listeners; /* one per conf->listens */
 	size_t nlisteners;
@@ -53,7 +63,9 @@ struct generation {
 	struct heritage_ids ids;
 	unsigned alive; /* processes */
 	bool draining;
+	int64_t kill_at; /* clock_mono_us(): draining takes too long */
 };
+TAILQ_HEAD(generation_list, generation);
 
 /* A worker process. */
 struct process {
@@ -67,6 +79,8 @@ struct process {
 	struct slot *slot;
 	int64_t started; /* clock_mono_us() */
 	bool ready;
+	bool killed;	 /* by us */
+	char *failure;	 /* what it could not do, in its own words */
 };
 TAILQ_HEAD(process_list, process);
 
@@ -91,17 +105,19 @@ struct master {
 	const struct master_options *options;
 	struct event_base *base;
 	enum master_state state;
-	struct tlscache *sessions;
+	bool done; /* leave the event loop */
+	struct tlscache *sessions; /* of the current generation */
 	struct tlscache_keys *keys;
 	struct scoreboard *scoreboard;
 	struct pidfile *pidfile;
 	struct bound_list sockets;
 	struct process_list processes;
+	struct generation_list generations;
 	struct generation *current;
 	struct generation *next;
 	struct seat *seats; /* one per worker of the current generation */
 	unsigned nseats;
-	unsigned generations; /* number of the newest */
+	unsigned last_generation; /* its number */
 	bool reload_again;    /* asked for while one was going on */
 	int64_t started;      /* clock_wall() */
 	int notify;	      /* daemon: the waiting parent, or -1 */
@@ -122,20 +138,27 @@ struct master {
 
 /* sockets.c */
 
+/* Before sockets_get() for a new generation. */
+void sockets_begin(struct master *);
 /*
  * The sockets for an address of a listener: those that are there already, or
  * new ones; with SO_REUSEPORT at least one per worker. NULL and the error text.
  */
 struct bound *sockets_get(struct master *, const struct conf *,
     const struct conf_listen *, const struct conf_addr *, struct err *);
-/* Before sockets_get() for a new generation. */
-void sockets_begin(struct master *);
+/*
+ * The generation is ready: have all its sockets listen. 0, or -1 with the
+ * error text.
+ */
+int sockets_listen(struct master *, struct err *);
 /* The generation serves: close what it does not want. */
 void sockets_commit(struct master *);
 /* It will not: close what was opened for it. */
 void sockets_abort(struct master *);
-/* Close all; when unlink_paths, remove the files of Unix sockets. */
-void sockets_close(struct master *, bool unlink_paths);
+/* In a worker: close what its generation does not have. */
+void sockets_forget(struct master *, const struct generation *);
+/* Close all and remove the files of Unix sockets. */
+void sockets_close(struct master *);
 
 /* generation.c */
 
@@ -143,8 +166,10 @@ void sockets_close(struct master *, bool unlink_paths);
 struct generation *generation_new(struct master *, struct conf *,
     struct err *);
 void generation_free(struct generation *);
-/* The listeners alone, for `tlsherd -t`; the same as above without sockets. */
+/* For `tlsherd -t`: make one without sockets and free it. Takes conf. */
 int generation_check(struct conf *, struct err *);
+/* In a worker: free all others, private keys above all. */
+void generation_forget(struct master *, const struct generation *);
 
 /* process.c */
 
@@ -153,30 +178,56 @@ struct process *process_start(struct master *, struct generation *,
     unsigned worker);
 /* Tell it something; a worker that cannot be told is about to be reaped. */
 void process_tell(struct process *, enum control_type, unsigned arg, int fd);
+/* Hear what it has to say; before judging a death, its last words. */
+void process_listen(struct process *);
+void process_kill(struct process *);
 void process_free(struct process *);
 /*
  * Become a daemon: returns in the child, with a descriptor to say "serving"
  * on (one byte). The parent waits for that, and exits 0, or 1 at its end.
  */
 int process_daemonize(void);
+/* Nothing that is printed goes anywhere any more. */
+void process_detach_stderr(void);
+
+/* logfile.c */
+
+/* Can the log be opened? 0, or -1 with the error text. */
+int logfile_check(const struct conf *, struct err *);
+/* Log as this configuration says. 0, or -1 with the error text. */
+int logfile_use(const struct master *, const struct conf *, struct err *);
+/* Hand the master's log file to all workers. */
+void logfile_share(struct master *);
+/* SIGUSR1 */
+void logfile_reopen(struct master *);
 
 /* supervise.c */
 
-/* Start all workers of a generation. 0, or -1 when one could not be. */
-int supervise_start(struct master *, struct generation *);
+/* Start all workers of a generation. 0, or -1 with the error text. */
+int supervise_start(struct master *, struct generation *, struct err *);
 /* Make the seats for a generation that has become the current one. */
 void supervise_seat(struct master *);
 void supervise_clear(struct master *);
 /* SIGCHLD: reap and replace. */
 void supervise_reap(struct master *);
-/* A worker has said that it serves. */
+/* A worker has said that it is ready. */
 void supervise_ready(struct process *);
+/* Milliseconds until the next try after so many faults in a row. */
+long supervise_delay(unsigned faults);
 
 /* reload.c */
+
+/* What all workers together may take to be ready, in milliseconds. */
+#define RELOAD_READY_WITHIN 20000
+
 void reload_begin(struct master *);
-/* All workers of `next` serve. */
+/* All workers of `next` are ready. */
 void reload_commit(struct master *);
 void reload_abort(struct master *, const char *why);
+/* As reload_abort(), without a word. */
+void reload_drop(struct master *);
+/* Once a second: kill workers that should have finished long ago. */
+void reload_overdue(struct master *);
 
 /* observe.c */
 int observe_open(struct master *, const struct conf *, struct err *);
@@ -192,8 +243,14 @@ void observe_line_begin(struct master *);
 void observe_tick(struct master *);
 
 /* stop.c */
+
+/* What a worker may take to act on an order, in milliseconds. */
+#define STOP_GRACE 5000
+
 void stop_graceful(struct master *);
 void stop_fast(struct master *);
+/* The first generation does not come to serve: say why, end with status 1. */
+void stop_failed(struct master *, const char *why);
 /* No process is left in a stop. */
 void stop_done(struct master *);
 

@@ -150,7 +150,8 @@ process_state(const struct process *p)
 	if (p->generation->draining || m->state == MASTER_FINISHING ||
 	    m->state == MASTER_STOPPING)
 		return WORKER_DRAINING;
-	return p->ready ? WORKER_SERVING : WORKER_STARTING;
+	return p->ready && p->generation == m->current ? WORKER_SERVING :
+	    WORKER_STARTING;
 }
 
 /* Count for the next line from now on. */

@@ -22,6 +22,7 @@
 #include "master/master_int.h"
 
 static void control_event_cb(evutil_socket_t, short, void *);
+static void process_hang_up(struct process *);
 _Noreturn static void child(struct master *, struct process *, int,
     const struct heritage *);
 
@@ -65,6 +66,7 @@ process_start(struct master *m, struct generation *g, unsigned worker)
 	h.slot = p->slot;
 	h.worker = worker;
 	h.generation = g->number;
+	h.serve = g == m->current;
 	h.control_fd = sv[1];
 
 	/* No signal of the master's may be handled in the child. */
@@ -96,7 +98,9 @@ static void
 child(struct master *m, struct process *self, int master_end,
     const struct heritage *h)
 {
+	struct generation *g = self->generation;
 	struct process *p;
+	struct err err;
 
 	/* A new epoll set first: the old one is the master's, too. */
 	if (event_reinit(m->base) == -1)
@@ -111,33 +115,52 @@ child(struct master *m, struct process *self, int master_end,
 	if (m->notify != -1)
 		close(m->notify);
 	pidfile_forget(m->pidfile);
+	sockets_forget(m, g);
+	generation_forget(m, g);
+	if (!m->options->foreground)
+		process_detach_stderr();
+	if (g != m->current && logfile_use(m, g->conf, &err) == -1)
+		log_errorx("%s", err.text);
 	free(self);
 	worker_main(h);
 }
 
 static void
-control_event_cb(evutil_socket_t sock, short what, void *arg)
+control_event_cb(evutil_socket_t fd, short what, void *arg)
 {
-	struct process *p = arg;
+	process_listen(arg);
+}
+
+void
+process_listen(struct process *p)
+{
 	struct control_msg msg;
 	ssize_t n;
 	int fd;
 
-	for (;;) {
-		n = fd_recv(sock, &msg, sizeof(msg), &fd);
+	while (p->fd != -1) {
+		n = fd_recv(p->fd, &msg, sizeof(msg), &fd);
 		if (fd != -1)
 			close(fd);
 		if (n == -1 && (errno == EAGAIN || errno == EWOULDBLOCK))
 			return;
-		if (n <= 0)
+		if (n != (ssize_t)sizeof(msg))
 			break;
-		if (n == (ssize_t)sizeof(msg) && msg.type == CONTROL_READY &&
-		    !p->ready) {
+		if (msg.type == CONTROL_FAILED && p->failure == NULL) {
+			p->failure = strndup(msg.text, sizeof(msg.text));
+		} else if (msg.type == CONTROL_READY && !p->ready) {
 			p->ready = true;
 			supervise_ready(p);
-			return;
 		}
 	}
+	process_hang_up(p);
+}
+
+static void
+process_hang_up(struct process *p)
+{
+	if (p->fd == -1)
+		return;
 	event_del(&p->control);
 	close(p->fd);
 	p->fd = -1;
@@ -146,22 +169,30 @@ control_event_cb(evutil_socket_t sock, short what, void *arg)
 void
 process_tell(struct process *p, enum control_type type, unsigned arg, int fd)
 {
-	struct control_msg msg = { (int)type, arg };
+	struct control_msg msg;
 
+	memset(&msg, 0, sizeof(msg));
+	msg.type = (int)type;
+	msg.arg = arg;
 	if (p->fd != -1 && fd_send(p->fd, &msg, sizeof(msg), fd) == -1)
 		log_warn("worker %u, pid %ld does not listen", p->worker,
 		    (long)p->pid);
 }
 
 void
+process_kill(struct process *p)
+{
+	p->killed = true;
+	(void)kill(p->pid, SIGKILL);
+}
+
+void
 process_free(struct process *p)
 {
-	if (p->fd != -1) {
-		event_del(&p->control);
-		close(p->fd);
-	}
+	process_hang_up(p);
 	TAILQ_REMOVE(&p->master->processes, p, entry);
 	scoreboard_release(p->master->scoreboard, p->slot);
+	free(p->failure);
 	free(p);
 }
 
@@ -197,4 +228,16 @@ process_daemonize(void)
 	if (null > STDERR_FILENO)
 		close(null);
 	return pipefd[1];
+}
+
+void
+process_detach_stderr(void)
+{
+	int null;
+
+	null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (null == -1)
+		return;
+	(void)dup2(null, STDERR_FILENO);
+	close(null);
 }

@@ -1,26 +1,25 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Reload, and the first start, which is a reload of nothing: make a generation
- * complete, start all its workers, wait until the last one serves, and only
- * then let go of the one before. Whatever fails before that leaves everything
- * as it was.
+ * complete, start all its workers, wait until the last one is ready, and only
+ * then let it serve and the one before finish. Up to that moment no client has
+ * met the new generation, and whatever fails leaves everything as it was.
  */
 #include "config.h"
 
-#include <signal.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "master/master_int.h"
 
-#define READY_WITHIN_MS 20000
-
 static void warn_fixed(const struct conf *, const struct conf *);
-static void warn_changed(const struct conf_str *, const struct conf_str *,
-    const char *);
-static void apply_log(struct master *);
-static void end_generation(struct master *, struct generation *, int);
+static void tell_generation(struct master *, const struct generation *,
+    enum control_type);
+static void end_generation(struct master *, struct generation *);
+static void change_cache(struct master *, struct generation *);
+static void change_keys(struct master *);
+static void change_log(struct master *);
 
 void
 reload_begin(struct master *m)
@@ -29,129 +28,115 @@ reload_begin(struct master *m)
 	struct conf *conf;
 	struct err err;
 
-	if (m->state == MASTER_RELOADING) {
+	if (m->state == MASTER_STARTING || m->state == MASTER_RELOADING) {
 		m->reload_again = true;
 		return;
 	}
 	if (m->state != MASTER_RUNNING)
 		return;
+	m->reload_again = false;
 	log_notice("reloading %s", o->path);
+	m->state = MASTER_RELOADING;
 	conf = conf_load(o->path, o->overrides, o->noverrides, &err);
 	if (conf != NULL)
 		m->next = generation_new(m, conf, &err);
 	if (m->next == NULL) {
-		log_errorx("%s", err.text);
-		log_errorx("reload failed: the running configuration stays");
-		observe_reload(m, err.text);
-		return;
-	}
-	warn_fixed(m->current->conf, conf);
-	m->state = MASTER_RELOADING;
-	if (tls_keys_load(m->keys, conf, &err) == -1) {
 		reload_abort(m, err.text);
 		return;
 	}
-	if (supervise_start(m, m->next) == -1) {
-		reload_abort(m, "a worker could not be started");
+	warn_fixed(m->current->conf, m->next->conf);
+	if (supervise_start(m, m->next, &err) == -1) {
+		reload_abort(m, err.text);
 		return;
 	}
-	master_deadline(m, READY_WITHIN_MS);
+	master_deadline(m, RELOAD_READY_WITHIN);
 }
 
 void
 reload_commit(struct master *m)
 {
 	struct generation *old = m->current;
-	struct tlscache *sessions;
-	int error;
+	struct err err;
 
+	if (sockets_listen(m, &err) == -1) {
+		reload_abort(m, err.text);
+		return;
+	}
 	event_del(&m->deadline);
 	if (old != NULL)
 		observe_line(m);
 	m->current = m->next;
 	m->next = NULL;
-	if (m->current->sessions != NULL) {
-		/* The old generation has the old cache now. */
-		sessions = m->sessions;
-		m->sessions = m->current->sessions;
-		m->current->sessions = NULL;
-		if (old != NULL) {
-			error = tlscache_move(m->sessions, sessions,
-			    clock_wall());
-			if (error != TLSCACHE_OK)
-				log_warnx("session_cache.size: some sessions "
-				    "are lost: %s", tlscache_strerror(error));
-			old->sessions = sessions;
-		}
-		observe_line_begin(m);
-	}
-	supervise_seat(m);
-	sockets_commit(m);
-	error = tlscache_keys_set_times(m->keys,
-	    m->current->conf->ticket_rotate / 1000,
-	    m->current->conf->session_timeout / 1000);
-	if (error != TLSCACHE_OK)
-		log_warnx("tickets.rotate: %s", tlscache_strerror(error));
 	m->state = MASTER_RUNNING;
-	apply_log(m);
-	if (old != NULL) {
+	change_keys(m);
+	supervise_seat(m);
+	if (old != NULL)
+		tell_generation(m, old, CONTROL_DRAIN);
+	tell_generation(m, m->current, CONTROL_SERVE);
+	/* Seconds for a gigabyte: better some full handshakes than a pause. */
+	change_cache(m, old);
+	change_log(m);
+	sockets_commit(m);
+	if (old == NULL) {
+		master_serving(m);
+	} else {
 		log_notice("reloaded: generation %u, %u workers are ready",
 		    m->current->number, m->current->conf->workers);
 		observe_reload(m, NULL);
 		observe_change(m, m->current->conf);
-		end_generation(m, old, 0);
-	} else {
-		master_serving(m);
+		end_generation(m, old);
 	}
-	if (m->reload_again) {
-		m->reload_again = false;
+	if (m->reload_again)
 		reload_begin(m);
-	}
 }
 
 void
 reload_abort(struct master *m, const char *why)
 {
+	if (m->current == NULL) {
+		stop_failed(m, why);
+		return;
+	}
+	log_errorx("%s", why);
+	log_errorx("reload failed: the running configuration stays");
+	observe_reload(m, why);
+	reload_drop(m);
+	if (m->reload_again)
+		reload_begin(m);
+}
+
+void
+reload_drop(struct master *m)
+{
 	struct generation *g = m->next;
-	struct err err;
+	struct process *p;
 
 	event_del(&m->deadline);
 	m->next = NULL;
-	if (m->current == NULL) {
-		log_errorx("start failed: %s", why);
-		m->status = 1;
-		end_generation(m, g, SIGKILL);
-		stop_fast(m);
-		return;
-	}
-	log_errorx("reload failed: %s; the running configuration stays", why);
-	observe_reload(m, why);
 	m->state = MASTER_RUNNING;
+	if (g == NULL)
+		return;
 	sockets_abort(m);
-	end_generation(m, g, SIGKILL);
-	if (tls_keys_load(m->keys, m->current->conf, &err) == -1)
-		log_errorx("%s", err.text);
-	m->reload_again = false;
+	TAILQ_FOREACH(p, &m->processes, entry)
+		if (p->generation == g)
+			process_kill(p);
+	end_generation(m, g);
 }
 
-/* sig 0: let it finish its connections. */
-static void
-end_generation(struct master *m, struct generation *g, int sig)
+void
+reload_overdue(struct master *m)
 {
+	int64_t now = clock_mono_us();
 	struct process *p;
 
-	g->draining = true;
-	if (g->alive == 0) {
-		generation_free(g);
-		return;
-	}
 	TAILQ_FOREACH(p, &m->processes, entry) {
-		if (p->generation != g)
+		if (!p->generation->draining || p->killed ||
+		    now < p->generation->kill_at)
 			continue;
-		if (sig != 0)
-			(void)kill(p->pid, sig);
-		else
-			process_tell(p, CONTROL_DRAIN, 0, -1);
+		log_warnx("worker %u, pid %ld, generation %u, has not "
+		    "finished in time: killed", p->worker, (long)p->pid,
+		    p->generation->number);
+		process_kill(p);
 	}
 }
 
@@ -159,39 +144,73 @@ end_generation(struct master *m, struct generation *g, int sig)
 static void
 warn_fixed(const struct conf *now, const struct conf *next)
 {
-	warn_changed(&now->pid_file, &next->pid_file, "pid_file");
+	const char *a = now->pid_file.value, *b = next->pid_file.value;
+
+	if (strcmp(a != NULL ? a : "", b != NULL ? b : "") != 0)
+		log_warnx("pid_file changes with a restart only");
 }
 
 static void
-warn_changed(const struct conf_str *now, const struct conf_str *next,
-    const char *name)
+tell_generation(struct master *m, const struct generation *g,
+    enum control_type type)
 {
-	const char *a = now->value != NULL ? now->value : "";
-	const char *b = next->value != NULL ? next->value : "";
+	struct process *p;
 
-	if (strcmp(a, b) != 0)
-		log_warnx("%s changes with a restart only", name);
+	TAILQ_FOREACH(p, &m->processes, entry)
+		if (p->generation == g)
+			process_tell(p, type, 0, -1);
 }
 
-/* New workers have inherited the old log; send them the new one. */
+/* It has been told; free it when its last process is gone. */
 static void
-apply_log(struct master *m)
+end_generation(struct master *m, struct generation *g)
+{
+	g->draining = true;
+	g->kill_at = clock_mono_us() +
+	    (g->conf->drain_timeout + STOP_GRACE) * 1000;
+	if (g->alive == 0)
+		generation_free(g);
+}
+
+static void
+change_cache(struct master *m, struct generation *old)
+{
+	struct tlscache *from = m->sessions;
+	int error;
+
+	m->sessions = m->current->cache->sessions;
+	if (old == NULL || m->sessions == from)
+		return;
+	error = tlscache_move(m->sessions, from, clock_wall());
+	if (error != TLSCACHE_OK)
+		log_warnx("session_cache.size: some sessions are lost: %s",
+		    tlscache_strerror(error));
+	observe_line_begin(m);
+}
+
+static void
+change_keys(struct master *m)
 {
 	const struct conf *conf = m->current->conf;
-	struct process *p;
 	struct err err;
-	const char *dest;
+	int error;
 
-	dest = conf->log.value;
-	if (strcmp(dest, "auto") == 0)
-		dest = m->options->foreground ? "stderr" : "syslog";
-	log_set_level(conf->log_level);
-	if (log_open(dest, conf->syslog_facility, &err) == -1) {
+	error = tlscache_keys_set_times(m->keys, conf->ticket_rotate / 1000,
+	    conf->session_timeout / 1000);
+	if (error != TLSCACHE_OK)
+		log_warnx("tickets.rotate: %s", tlscache_strerror(error));
+	if (tls_keys_load(m->keys, conf, &err) == -1)
 		log_errorx("%s", err.text);
-		return;
-	}
-	if (log_fd() == -1)
-		return;
-	TAILQ_FOREACH(p, &m->processes, entry)
-		process_tell(p, CONTROL_LOG, 0, log_fd());
+}
+
+/* The new workers have it already; those that finish get the file. */
+static void
+change_log(struct master *m)
+{
+	struct err err;
+
+	if (logfile_use(m, m->current->conf, &err) == -1)
+		log_errorx("%s", err.text);
+	else
+		logfile_share(m);
 }

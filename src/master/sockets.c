@@ -29,13 +29,24 @@
 #include "master/master_int.h"
 
 static struct bound *bound_find(struct master *, const struct addr *);
-static void bound_free(struct master *, struct bound *, bool);
-static int bound_grow(struct bound *, size_t, const struct conf_listen *,
-    const struct conf_addr *, struct err *);
+static void bound_free(struct master *, struct bound *);
+static int bound_grow(struct bound *, size_t);
+static int set_error(const struct bound *, const struct conf_addr *,
+    const char *, struct err *);
+static const char *unix_path(const struct addr *);
 static int set_option(int, int, int);
 static int open_one(const struct addr *, const struct conf_listen *, bool);
 static int in_use(const struct addr *);
 static int bind_unix(int, const struct addr *, int);
+
+void
+sockets_begin(struct master *m)
+{
+	struct bound *b;
+
+	TAILQ_FOREACH(b, &m->sockets, entry)
+		b->wanted_now = false;
+}
 
 struct bound *
 sockets_get(struct master *m, const struct conf *conf,
@@ -53,19 +64,37 @@ sockets_get(struct master *m, const struct conf *conf,
 		TAILQ_INSERT_TAIL(&m->sockets, b, entry);
 	}
 	b->wanted_now = true;
+	b->listen = listen;
 	n = b->shared ? 1 : conf->workers;
-	if (n > b->nfds && bound_grow(b, n, listen, address, err) == -1)
+	if (n > b->nfds && bound_grow(b, n) == -1) {
+		(void)set_error(b, address, "bind", err);
 		return NULL;
+	}
 	return b;
 }
 
-void
-sockets_begin(struct master *m)
+/*
+ * Sockets that were added to a set listen only now that there is somebody to
+ * serve them; those that were there get a new backlog and mode.
+ */
+int
+sockets_listen(struct master *m, struct err *err)
 {
 	struct bound *b;
+	size_t i;
 
-	TAILQ_FOREACH(b, &m->sockets, entry)
-		b->wanted_now = false;
+	TAILQ_FOREACH(b, &m->sockets, entry) {
+		if (!b->wanted_now)
+			continue;
+		if (addr_is_unix(&b->wanted) &&
+		    chmod(unix_path(&b->wanted),
+		    (mode_t)b->listen->unix_mode) == -1)
+			return set_error(b, NULL, "chmod", err);
+		for (i = 0; i < b->nfds; i++)
+			if (listen(b->fds[i], b->listen->backlog) == -1)
+				return set_error(b, NULL, "listen", err);
+	}
+	return 0;
 }
 
 void
@@ -75,9 +104,16 @@ sockets_commit(struct master *m)
 
 	for (b = TAILQ_FIRST(&m->sockets); b != NULL; b = next) {
 		next = TAILQ_NEXT(b, entry);
+		if (!b->wanted_now) {
+			log_notice("no longer listening on %s", b->text);
+			bound_free(m, b);
+			continue;
+		}
+		if (b->served == 0)
+			log_notice("listening on %s (listener \"%s\")",
+			    b->text, b->listen->name);
 		b->served = b->nfds;
-		if (!b->wanted_now)
-			bound_free(m, b, true);
+		b->listen = NULL;
 	}
 }
 
@@ -88,21 +124,38 @@ sockets_abort(struct master *m)
 
 	for (b = TAILQ_FIRST(&m->sockets); b != NULL; b = next) {
 		next = TAILQ_NEXT(b, entry);
+		b->listen = NULL;
+		while (b->nfds > b->served && b->served > 0)
+			close(b->fds[--b->nfds]);
 		if (b->served == 0)
-			bound_free(m, b, true);
-		else
-			while (b->nfds > b->served)
-				close(b->fds[--b->nfds]);
+			bound_free(m, b);
+	}
+}
+
+/* The sockets of a generation are the first ones of each set. */
+void
+sockets_forget(struct master *m, const struct generation *g)
+{
+	struct bound *b;
+	size_t i, keep;
+
+	TAILQ_FOREACH(b, &m->sockets, entry) {
+		keep = 0;
+		for (i = 0; i < g->nsets; i++)
+			if (b->nfds > 0 && g->sets[i].fds[0] == b->fds[0])
+				keep = g->sets[i].nfds;
+		for (i = keep; i < b->nfds; i++)
+			close(b->fds[i]);
 	}
 }
 
 void
-sockets_close(struct master *m, bool unlink_paths)
+sockets_close(struct master *m)
 {
 	struct bound *b;
 
 	while ((b = TAILQ_FIRST(&m->sockets)) != NULL)
-		bound_free(m, b, unlink_paths);
+		bound_free(m, b);
 }
 
 static struct bound *
@@ -117,12 +170,12 @@ bound_find(struct master *m, const struct addr *addr)
 }
 
 static void
-bound_free(struct master *m, struct bound *b, bool unlink_path)
+bound_free(struct master *m, struct bound *b)
 {
 	size_t i;
 
-	if (unlink_path && addr_is_unix(&b->wanted) && b->nfds > 0)
-		(void)unlink(((struct sockaddr_un *)&b->wanted.ss)->sun_path);
+	if (addr_is_unix(&b->wanted) && b->nfds > 0)
+		(void)unlink(unix_path(&b->wanted));
 	for (i = 0; i < b->nfds; i++)
 		close(b->fds[i]);
 	free(b->fds);
@@ -130,40 +183,53 @@ bound_free(struct master *m, struct bound *b, bool unlink_path)
 	free(b);
 }
 
+/* -1 and errno. */
 static int
-bound_grow(struct bound *b, size_t n, const struct conf_listen *listen,
-    const struct conf_addr *address, struct err *err)
+bound_grow(struct bound *b, size_t n)
 {
-	const char *what = "bind";
-	bool first = b->nfds == 0;
 	int fd;
 
 	/* SO_REUSEPORT would let us share the port of another program. */
-	if (first && !b->shared && in_use(&b->wanted) == -1)
-		goto fail;
+	if (b->nfds == 0 && !b->shared && in_use(&b->wanted) == -1)
+		return -1;
 	b->fds = xreallocarray(b->fds, n, sizeof(*b->fds));
-	while (b->nfds < n) {
-		fd = open_one(&b->actual, listen, !b->shared);
+	if (b->nfds == 0) {
+		fd = open_one(&b->wanted, b->listen, !b->shared);
 		if (fd == -1)
-			goto fail;
+			return -1;
 		b->fds[b->nfds++] = fd;
-		if (b->nfds > 1 || !first)
-			continue;
+		/* A new address listens at once: now we see if we can. */
 		b->actual.len = sizeof(b->actual.ss);
-		if (getsockname(fd, (struct sockaddr *)&b->actual.ss,
-		    &b->actual.len) == -1) {
-			what = "getsockname";
-			goto fail;
-		}
+		if (listen(fd, b->listen->backlog) == -1 ||
+		    getsockname(fd, (struct sockaddr *)&b->actual.ss,
+		    &b->actual.len) == -1)
+			return -1;
 		addr_format((struct sockaddr *)&b->actual.ss, b->actual.len,
 		    b->text, sizeof(b->text));
-		log_notice("listening on %s (listener \"%s\")", b->text,
-		    listen->name);
+	}
+	while (b->nfds < n) {
+		fd = open_one(&b->actual, b->listen, !b->shared);
+		if (fd == -1)
+			return -1;
+		b->fds[b->nfds++] = fd;
 	}
 	return 0;
-fail:
-	return err_set(err, &address->loc, "listener \"%s\", address %s: "
-	    "%s: %s", listen->name, address->text, what, strerror(errno));
+}
+
+/* From errno. Always -1. */
+static int
+set_error(const struct bound *b, const struct conf_addr *address,
+    const char *call, struct err *err)
+{
+	return err_set(err, address != NULL ? &address->loc : &b->listen->loc,
+	    "listener \"%s\", address %s: %s: %s", b->listen->name,
+	    address != NULL ? address->text : b->text, call, strerror(errno));
+}
+
+static const char *
+unix_path(const struct addr *addr)
+{
+	return ((const struct sockaddr_un *)&addr->ss)->sun_path;
 }
 
 static int
@@ -198,8 +264,6 @@ open_one(const struct addr *addr, const struct conf_listen *conf,
 			    addr->len);
 	}
 	if (r == 0)
-		r = listen(fd, conf->backlog);
-	if (r == 0)
 		return fd;
 	saved = errno;
 	close(fd);
@@ -232,9 +296,9 @@ static int
 bind_unix(int fd, const struct addr *addr, int mode)
 {
 	const struct sockaddr *sa = (const struct sockaddr *)&addr->ss;
-	const char *path = ((const struct sockaddr_un *)sa)->sun_path;
+	const char *path = unix_path(addr);
 	struct stat st;
-	int probe;
+	int probe, saved;
 
 	if (lstat(path, &st) == 0 && S_ISSOCK(st.st_mode)) {
 		probe = fd_socket(AF_UNIX, SOCK_STREAM, 0);
@@ -247,5 +311,10 @@ bind_unix(int fd, const struct addr *addr, int mode)
 	}
 	if (bind(fd, sa, addr->len) == -1)
 		return -1;
-	return chmod(path, (mode_t)mode);
+	if (chmod(path, (mode_t)mode) == 0)
+		return 0;
+	saved = errno;
+	(void)unlink(path);
+	errno = saved;
+	return -1;
 }

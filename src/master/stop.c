@@ -6,33 +6,38 @@
 #include "config.h"
 
 #include <signal.h>
+#include <stdio.h>
 
 #include "base/log.h"
 #include "master/master_int.h"
 
-/* What a worker may take to act on an order. */
-#define GRACE_MS 5000
-
-static void signal_all(struct master *, int);
+static void stop_all(struct master *);
 
 void
 stop_graceful(struct master *m)
 {
 	struct process *p;
 
-	if (m->state == MASTER_FINISHING || m->state == MASTER_STOPPING)
-		return;
-	if (m->state != MASTER_RUNNING) {
+	switch (m->state) {
+	case MASTER_STARTING:
 		stop_fast(m);
+		return;
+	case MASTER_RELOADING:
+		reload_drop(m);
+		break;
+	case MASTER_RUNNING:
+		break;
+	case MASTER_FINISHING:
+	case MASTER_STOPPING:
 		return;
 	}
 	log_notice("finishing");
 	m->state = MASTER_FINISHING;
 	supervise_clear(m);
-	sockets_close(m, true);
+	sockets_close(m);
 	TAILQ_FOREACH(p, &m->processes, entry)
 		process_tell(p, CONTROL_DRAIN, 0, -1);
-	master_deadline(m, m->current->conf->drain_timeout + GRACE_MS);
+	master_deadline(m, m->current->conf->drain_timeout + STOP_GRACE);
 	if (TAILQ_EMPTY(&m->processes))
 		stop_done(m);
 }
@@ -40,32 +45,49 @@ stop_graceful(struct master *m)
 void
 stop_fast(struct master *m)
 {
+	struct process *p;
+
 	if (m->state == MASTER_STOPPING) {
-		signal_all(m, SIGKILL);
+		TAILQ_FOREACH(p, &m->processes, entry)
+			process_kill(p);
 		return;
 	}
 	log_notice("stopping");
-	m->state = MASTER_STOPPING;
-	supervise_clear(m);
-	sockets_close(m, true);
-	signal_all(m, SIGTERM);
-	master_deadline(m, GRACE_MS);
-	if (TAILQ_EMPTY(&m->processes))
-		stop_done(m);
+	stop_all(m);
+}
+
+void
+stop_failed(struct master *m, const char *why)
+{
+	struct process *p;
+
+	/* As a command says it: one line, and the exit status. */
+	fprintf(stderr, "%s\n", why);
+	m->status = 1;
+	TAILQ_FOREACH(p, &m->processes, entry)
+		process_kill(p);
+	stop_all(m);
 }
 
 void
 stop_done(struct master *m)
 {
 	event_del(&m->deadline);
+	m->done = true;
 	event_base_loopbreak(m->base);
 }
 
 static void
-signal_all(struct master *m, int sig)
+stop_all(struct master *m)
 {
 	struct process *p;
 
+	m->state = MASTER_STOPPING;
+	supervise_clear(m);
+	sockets_close(m);
 	TAILQ_FOREACH(p, &m->processes, entry)
-		(void)kill(p->pid, sig);
+		(void)kill(p->pid, SIGTERM);
+	master_deadline(m, STOP_GRACE);
+	if (TAILQ_EMPTY(&m->processes))
+		stop_done(m);
 }

@@ -11,8 +11,6 @@
 #include <sys/wait.h>
 
 #include <errno.h>
-#include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,31 +19,36 @@
 #include "base/mem.h"
 #include "master/master_int.h"
 
-/* A death before that is a fault of the worker's start. */
+/* Who dies before that was not fit to start. */
 #define SHORT_LIFE_US 10000000
 /* … unless somebody killed it: then only one that hardly lived at all. */
 #define KILLED_LIFE_US 100000
 #define FAULTS_FREE 3
 #define DELAY_FIRST_MS 100
 #define DELAY_MAX_MS 5000
+/* After a fork that failed. */
+#define DELAY_RETRY_MS 500
 
 static void process_gone(struct master *, struct process *, int);
-static void death_text(int, char *, size_t);
+static void death_text(const struct process *, int, struct err *);
 static bool is_fault(const struct process *, int);
+static void seat_vacate(struct seat *, bool);
 static void seat_refill(struct seat *);
+static void seat_start(struct seat *);
 static void seat_wait(struct seat *, long);
 static void retry_event_cb(evutil_socket_t, short, void *);
 static void cover_all(struct master *);
 static void seat_uncover(struct seat *);
 
 int
-supervise_start(struct master *m, struct generation *g)
+supervise_start(struct master *m, struct generation *g, struct err *err)
 {
 	unsigned i;
 
 	for (i = 0; i < g->conf->workers; i++)
 		if (process_start(m, g, i) == NULL)
-			return -1;
+			return err_set(err, NULL, "worker %u cannot be "
+			    "started: %s", i, strerror(errno));
 	return 0;
 }
 
@@ -128,51 +131,51 @@ static void
 process_gone(struct master *m, struct process *p, int status)
 {
 	struct generation *g = p->generation;
-	bool expected, fault = is_fault(p, status);
-	struct seat *seat = NULL;
-	char how[64];
-	unsigned i;
+	bool fault = is_fault(p, status);
+	unsigned i, worker = p->worker;
+	struct err why;
 
-	death_text(status, how, sizeof(how));
-	expected = g->draining || m->state == MASTER_FINISHING ||
-	    m->state == MASTER_STOPPING;
-	if (!expected || !WIFEXITED(status) || WEXITSTATUS(status) != 0)
-		log_warnx("worker %u, pid %ld, %s", p->worker, (long)p->pid,
-		    how);
-	if (g == m->current && m->nseats > 0) {
-		seat = &m->seats[p->worker];
-		seat->process = NULL;
-		if (clock_mono_us() - p->started >= SHORT_LIFE_US)
-			seat->faults = 0;
+	process_listen(p);
+	death_text(p, status, &why);
+	if (g->draining || m->state >= MASTER_FINISHING) {
+		if (!p->killed && status != 0)
+			log_warnx("%s", why.text);
+	} else if (g == m->current) {
+		log_warnx("%s", why.text);
 	}
 	for (i = 0; i < m->nseats; i++)
 		if (m->seats[i].cover == p)
 			m->seats[i].cover = NULL;
+	if (g == m->current && m->nseats > 0)
+		seat_vacate(&m->seats[worker], fault);
 	process_free(p);
 	g->alive--;
-	if (g == m->next) {
-		reload_abort(m, "a new worker died before it served");
-	} else if (g != m->current) {
+	if (g->draining) {
 		if (g->alive == 0)
 			generation_free(g);
-	} else if (!expected && seat != NULL) {
-		m->restarts[seat - m->seats]++;
-		seat->faults += fault ? 1 : 0;
-		seat_refill(seat);
+	} else if (m->state == MASTER_STARTING ||
+	    (m->state == MASTER_RELOADING && g == m->next)) {
+		reload_abort(m, why.text);
+	} else if (g == m->current && m->nseats > 0) {
+		seat_refill(&m->seats[worker]);
 		cover_all(m);
 	}
 }
 
+/* What it says itself is better than what can be seen from here. */
 static void
-death_text(int status, char *buf, size_t size)
+death_text(const struct process *p, int status, struct err *text)
 {
-	if (WIFSIGNALED(status))
-		snprintf(buf, size, "was killed by signal %d (%s)%s",
-		    WTERMSIG(status), strsignal(WTERMSIG(status)),
+	if (p->failure != NULL)
+		err_set(text, NULL, "%s", p->failure);
+	else if (WIFSIGNALED(status))
+		err_set(text, NULL, "worker %u, pid %ld, was killed by signal "
+		    "%d (%s)%s", p->worker, (long)p->pid, WTERMSIG(status),
+		    strsignal(WTERMSIG(status)),
 		    WCOREDUMP(status) ? ", core dumped" : "");
 	else
-		snprintf(buf, size, "exited with status %d",
-		    WEXITSTATUS(status));
+		err_set(text, NULL, "worker %u, pid %ld, exited with status "
+		    "%d", p->worker, (long)p->pid, WEXITSTATUS(status));
 }
 
 static bool
@@ -186,32 +189,57 @@ is_fault(const struct process *p, int status)
 	return life < SHORT_LIFE_US;
 }
 
+long
+supervise_delay(unsigned faults)
+{
+	long delay = DELAY_FIRST_MS;
+
+	if (faults <= FAULTS_FREE)
+		return 0;
+	while (--faults > FAULTS_FREE && delay < DELAY_MAX_MS)
+		delay *= 2;
+	return delay < DELAY_MAX_MS ? delay : DELAY_MAX_MS;
+}
+
+/* Its process is dead. */
+static void
+seat_vacate(struct seat *seat, bool fault)
+{
+	struct master *m = seat->master;
+
+	if (clock_mono_us() - seat->process->started >= SHORT_LIFE_US)
+		seat->faults = 0;
+	seat->faults += fault ? 1 : 0;
+	seat->process = NULL;
+	m->restarts[seat - m->seats]++;
+}
+
 /* Put a new process into a seat, now or after a while. */
 static void
 seat_refill(struct seat *seat)
 {
-	struct master *m = seat->master;
-	unsigned number = (unsigned)(seat - m->seats);
-	long delay = 0;
-	unsigned i;
+	long delay = supervise_delay(seat->faults);
 
-	if (seat->faults > FAULTS_FREE) {
-		delay = DELAY_FIRST_MS;
-		for (i = FAULTS_FREE + 1; i < seat->faults &&
-		    delay < DELAY_MAX_MS; i++)
-			delay *= 2;
-		if (delay > DELAY_MAX_MS)
-			delay = DELAY_MAX_MS;
-		log_errorx("worker %u has died %u times soon after its "
-		    "start: the next one starts in %ld ms", number,
-		    seat->faults, delay);
-		seat_wait(seat, delay);
+	if (delay == 0) {
+		seat_start(seat);
 		return;
 	}
+	log_errorx("worker %u has died %u times soon after its start: the "
+	    "next one starts in %ld ms",
+	    (unsigned)(seat - seat->master->seats), seat->faults, delay);
+	seat_wait(seat, delay);
+}
+
+static void
+seat_start(struct seat *seat)
+{
+	struct master *m = seat->master;
+	unsigned number = (unsigned)(seat - m->seats);
+
 	seat->process = process_start(m, m->current, number);
 	if (seat->process == NULL) {
 		log_warn("worker %u cannot be started", number);
-		seat_wait(seat, DELAY_FIRST_MS);
+		seat_wait(seat, DELAY_RETRY_MS);
 	}
 }
 
@@ -227,16 +255,9 @@ static void
 retry_event_cb(evutil_socket_t fd, short what, void *arg)
 {
 	struct seat *seat = arg;
-	unsigned number = (unsigned)(seat - seat->master->seats);
 
-	if (seat->process != NULL)
-		return;
-	seat->process = process_start(seat->master, seat->master->current,
-	    number);
-	if (seat->process == NULL) {
-		log_warn("worker %u cannot be started", number);
-		seat_wait(seat, DELAY_MAX_MS);
-	}
+	if (seat->process == NULL)
+		seat_start(seat);
 }
 
 /* Every queue without a worker gets the next one that serves. */

@@ -64,10 +64,19 @@ acceptor_init(struct acceptor *a, struct event_base *base,
 			if (event_assign(&s->event, base, set->fds[k],
 			    EV_READ | EV_PERSIST, accept_event_cb, s) == -1)
 				return -1;
-			socket_listen(s);
 		}
 	}
 	return 0;
+}
+
+void
+acceptor_open(struct acceptor *a)
+{
+	size_t i;
+
+	a->open = true;
+	for (i = 0; i < a->nsockets; i++)
+		socket_listen(&a->sockets[i]);
 }
 
 void
@@ -90,7 +99,7 @@ acceptor_room(struct acceptor *a)
 {
 	size_t i;
 
-	if (!a->paused || a->closed || conn_hub_count(a->hub) >= a->limit)
+	if (!a->paused || !a->open || conn_hub_count(a->hub) >= a->limit)
 		return;
 	a->paused = false;
 	event_del(&a->retry);
@@ -101,17 +110,19 @@ acceptor_room(struct acceptor *a)
 void
 acceptor_close(struct acceptor *a)
 {
+	struct accept_socket *s;
 	size_t i;
+	int left;
 
-	if (a->closed)
-		return;
 	for (i = 0; i < a->nsockets; i++) {
-		struct accept_socket *s = &a->sockets[i];
-
-		while (s->on && !a->paused && accept_one(s))
+		s = &a->sockets[i];
+		/* No more than fits into the queue: clients may go on coming. */
+		left = s->listener->conf->backlog + 1;
+		while (left-- > 0 && s->on && a->open && !a->paused &&
+		    accept_one(s))
 			continue;
 	}
-	a->closed = true;
+	a->open = false;
 	event_del(&a->retry);
 	for (i = 0; i < a->nsockets; i++) {
 		socket_listen(&a->sockets[i]);
@@ -126,7 +137,7 @@ acceptor_close(struct acceptor *a)
 static void
 socket_listen(struct accept_socket *s)
 {
-	if (s->on && !s->acceptor->paused && !s->acceptor->closed)
+	if (s->on && s->acceptor->open && !s->acceptor->paused)
 		event_add(&s->event, NULL);
 	else
 		event_del(&s->event);
@@ -162,20 +173,25 @@ accept_one(struct accept_socket *s)
 		return true;
 	}
 	switch (errno) {
-	case EMFILE:
-	case ENFILE:
-	case ENOBUFS:
-	case ENOMEM:
-		acceptor_pause(a, strerror(errno));
-		return false;
 	case EAGAIN:
 #if EAGAIN != EWOULDBLOCK
 	case EWOULDBLOCK:
 #endif
 		return false;
-	default:
-		/* The client's, or the network's, of this one connection. */
+	case ECONNABORTED:
+	case EINTR:
+	case EPERM:
+	case EPROTO:
+	case ENETDOWN:
+	case ENETUNREACH:
+	case EHOSTDOWN:
+	case EHOSTUNREACH:
+	case ETIMEDOUT:
+		/* This one connection's: it was over before we took it. */
 		return true;
+	default:
+		acceptor_pause(a, strerror(errno));
+		return false;
 	}
 }
 
@@ -188,8 +204,6 @@ acceptor_pause(struct acceptor *a, const char *why)
 {
 	size_t i;
 
-	if (a->paused || a->closed)
-		return;
 	a->paused = true;
 	slot_add(conn_hub_slot(a->hub), METRIC_ACCEPT_PAUSED, 1);
 	if (clock_mono_us() >= a->quiet_until) {

@@ -7,6 +7,8 @@
 #include "config.h"
 
 #include <errno.h>
+#include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -19,15 +21,27 @@ static void obey(struct worker *, const struct control_msg *, int);
 int
 control_init(struct worker *w)
 {
-	struct control_msg ready = { CONTROL_READY, 0 };
+	struct control_msg ready;
 
+	memset(&ready, 0, sizeof(ready));
+	ready.type = CONTROL_READY;
 	if (event_assign(&w->control, w->base, w->heritage->control_fd,
 	    EV_READ | EV_PERSIST, control_event_cb, w) == -1 ||
 	    event_add(&w->control, NULL) == -1)
 		return -1;
-	if (fd_send(w->heritage->control_fd, &ready, sizeof(ready), -1) == -1)
-		log_warn("cannot tell the master that we are ready");
-	return 0;
+	return fd_send(w->heritage->control_fd, &ready, sizeof(ready), -1);
+}
+
+void
+control_failed(const struct heritage *h, const char *why)
+{
+	struct control_msg msg;
+
+	memset(&msg, 0, sizeof(msg));
+	msg.type = CONTROL_FAILED;
+	snprintf(msg.text, sizeof(msg.text), "%s", why);
+	if (fd_send(h->control_fd, &msg, sizeof(msg), -1) == -1)
+		log_errorx("%s", why);
 }
 
 static void
@@ -61,6 +75,10 @@ static void
 obey(struct worker *w, const struct control_msg *msg, int fd)
 {
 	switch (msg->type) {
+	case CONTROL_SERVE:
+		if (!w->draining)
+			acceptor_open(&w->acceptor);
+		break;
 	case CONTROL_DRAIN:
 		worker_drain(w);
 		break;

@@ -47,28 +47,37 @@ struct heritage {
 	struct slot *slot;
 	unsigned worker;     /* this worker's number, from 0 */
 	unsigned generation; /* counts configurations, from 1 */
+	bool serve;	     /* at once, without CONTROL_SERVE */
 	int control_fd;	     /* this worker's end of a SOCK_SEQPACKET pair */
 };
 
-/* What goes over the control socket; `arg` as the type says. */
+/*
+ * What goes over the control socket; `arg` and `text` as the type says. A
+ * worker is READY before it accepts: only when all of a new generation are,
+ * the master lets them SERVE. So a reload that fails has met no client.
+ */
 enum control_type {
-	CONTROL_READY,	 /* worker → master: serving (arg unused) */
-	CONTROL_DRAIN,	 /* master → worker: accept no more, finish, exit */
+	CONTROL_READY,	 /* worker → master: set up */
+	CONTROL_FAILED,	 /* worker → master: not set up, text says why */
+	CONTROL_SERVE,	 /* master → worker: accept connections */
+	CONTROL_DRAIN,	 /* … accept no more, finish, exit */
 	CONTROL_COVER,	 /* … serve the queue of worker number arg, too */
 	CONTROL_UNCOVER, /* … no longer */
 	CONTROL_LOG,	 /* … a new log file comes with it */
 };
 
+#define CONTROL_TEXT_MAX 512
 struct control_msg {
 	int type;
 	unsigned arg;
+	char text[CONTROL_TEXT_MAX];
 };
 
 /*
  * The worker's whole life; called in the child with signals blocked, never
  * returns. The end of the control socket means that the master is dead:
  * drain and exit. Exit status 0 after a drain or stop; WORKER_EXIT_SETUP when
- * it could not start (privileges, memory): the message is in the log.
+ * it could not start (privileges, memory): CONTROL_FAILED has said why.
  */
 #define WORKER_EXIT_SETUP 3
 _Noreturn void worker_main(const struct heritage *);

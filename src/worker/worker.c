@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The worker process: unprivileged, one event loop, all its connections. Made
- * by master/spawn.c with what struct heritage holds. Ends when it has drained,
+ * by master/process.c with what struct heritage holds. Ends when it has drained,
  * when it is told to stop, or when its master is gone.
  *
  * It hears the master over the control socket, and SIGTERM; SIGINT and SIGQUIT
@@ -10,8 +10,7 @@
  */
 #include "config.h"
 
-#include <sys/socket.h>
-
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,7 +23,8 @@
 #include "worker/worker_int.h"
 
 static void set_signals(void);
-static int worker_init(struct worker *, const struct heritage *);
+static int worker_init(struct worker *, const struct heritage *,
+    struct err *);
 static void gone_cb(void *);
 static void stop_event_cb(evutil_socket_t, short, void *);
 static void deadline_event_cb(evutil_socket_t, short, void *);
@@ -40,15 +40,11 @@ worker_main(const struct heritage *h)
 	log_procinit(name);
 	proctitle_set("%s", name);
 	set_signals();
-	if (privs_drop(h, &err) == -1) {
-		log_errorx("%s", err.text);
+	if (privs_drop(h, &err) == -1 || worker_init(&w, h, &err) == -1) {
+		control_failed(h, err.text);
 		exit(WORKER_EXIT_SETUP);
 	}
-	if (worker_init(&w, h) == -1) {
-		log_warn("cannot start");
-		exit(WORKER_EXIT_SETUP);
-	}
-	log_debug("serving, generation %u", h->generation);
+	log_debug("ready, generation %u", h->generation);
 	event_base_dispatch(w.base);
 	conn_hub_free(w.hub);
 	event_base_free(w.base);
@@ -78,7 +74,7 @@ set_signals(void)
 }
 
 static int
-worker_init(struct worker *w, const struct heritage *h)
+worker_init(struct worker *w, const struct heritage *h, struct err *err)
 {
 	struct conn_hub_config config;
 	size_t i;
@@ -87,7 +83,7 @@ worker_init(struct worker *w, const struct heritage *h)
 	w->heritage = h;
 	w->base = event_base_new();
 	if (w->base == NULL)
-		return -1;
+		return err_set(err, NULL, "libevent: no event base");
 	memset(&config, 0, sizeof(config));
 	config.base = w->base;
 	config.slot = h->slot;
@@ -97,15 +93,20 @@ worker_init(struct worker *w, const struct heritage *h)
 	config.arg = w;
 	w->hub = conn_hub_new(&config);
 	if (w->hub == NULL)
-		return -1;
+		return err_set(err, NULL, "event loop: %s", strerror(errno));
 	for (i = 0; i < h->nlisteners; i++)
 		tls_front_set_worker(h->listeners[i].tls, h->worker);
 	evsignal_assign(&w->stop, w->base, SIGTERM, stop_event_cb, w);
 	evtimer_assign(&w->deadline, w->base, deadline_event_cb, w);
 	if (event_add(&w->stop, NULL) == -1 ||
 	    acceptor_init(&w->acceptor, w->base, w->hub, h) == -1)
-		return -1;
-	return control_init(w);
+		return err_set(err, NULL, "out of memory");
+	if (control_init(w) == -1)
+		return err_set(err, NULL, "control socket: %s",
+		    strerror(errno));
+	if (h->serve)
+		acceptor_open(&w->acceptor);
+	return 0;
 }
 
 /* Accept no more, finish what is there, exit when it is gone. */

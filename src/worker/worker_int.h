@@ -29,20 +29,21 @@ struct acceptor {
 	struct accept_socket *sockets;
 	size_t nsockets;
 	size_t limit; /* of connections */
-	bool paused;
-	bool closed; /* the worker drains */
+	bool open;   /* neither before the start nor in a drain */
+	bool paused; /* no descriptors, or too many connections */
 	int64_t quiet_until; /* when a pause may be logged again */
 	struct event retry;
 };
 
-/* 0, or -1 when memory ran out. */
+/* Accepts nothing yet. 0, or -1 when memory ran out. */
 int acceptor_init(struct acceptor *, struct event_base *, struct conn_hub *,
     const struct heritage *);
+void acceptor_open(struct acceptor *);
 /* Serve the queue of another worker, too, or no longer. */
 void acceptor_cover(struct acceptor *, unsigned worker, bool on);
 /* A connection is gone: there may be room again. */
 void acceptor_room(struct acceptor *);
-/* Take what is queued, then accept no more. */
+/* Take what is queued, then accept no more; the last call. */
 void acceptor_close(struct acceptor *);
 
 /* The worker itself: worker.c. */
@@ -59,8 +60,13 @@ struct worker {
 
 void worker_drain(struct worker *);
 
-/* control.c: orders of the master. 0, or -1 when memory ran out. */
+/*
+ * control.c: orders of the master. 0 when it knows that we are ready, or -1
+ * and errno.
+ */
 int control_init(struct worker *);
+/* In place of control_init(): why there will be no worker. */
+void control_failed(const struct heritage *, const char *why);
 
 /*
  * privs.c: chroot, change to the unprivileged user, see that there is no way
