@@ -18,6 +18,8 @@ import pki
 def answer(d, ctx, session):
     """One connection to trace: what it said, was it resumed, the session."""
     with clients.connect(d, ctx, session) as tls:
+        # Or the newline waits here for a delayed acknowledgement.
+        tls.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         tls.sendall(b"\n")
         said = clients.pairs(clients.read_all(tls).decode())
         return said, tls.session_reused, tls.session
