@@ -17,6 +17,8 @@
 
 #define CHANCES 4	  /* entries lifted to the head per store */
 #define EXPIRE_AT_TAIL 2  /* places looked at per store */
+/* What is left of a header where a place can be as short as TLSC_UNIT. */
+#define DEAD_SIZE offsetof(struct tlsc_entry, expires)
 
 static void ring_corrupt(struct tlsc_shard *);
 static void ring_close(struct tlsc_shard *);
@@ -192,6 +194,7 @@ reclaim(struct tlsc_shard *shard, const struct tlsc_place *place,
 		}
 		tlsc_shard_drop(shard, slot, place);
 	}
+	memset(shard->ring + place->at, 0, DEAD_SIZE);
 	shard->used -= place->size;
 	shard->tail += place->size;
 	if (shard->tail == shard->store->geometry.ring)
@@ -285,13 +288,12 @@ tlsc_shard_drop(struct tlsc_shard *shard, _Atomic uint32_t *slot,
 	TLSC_FAULT(WIPED);
 }
 
-/* As short as TLSC_UNIT, so only the header's first four bytes. */
 static void
 write_dead(struct tlsc_shard *shard, uint32_t at, uint32_t size)
 {
 	struct tlsc_entry dead = { .units = (uint16_t)(size / TLSC_UNIT) };
 
-	memcpy(shard->ring + at, &dead, offsetof(struct tlsc_entry, expires));
+	memcpy(shard->ring + at, &dead, DEAD_SIZE);
 }
 
 static uint64_t

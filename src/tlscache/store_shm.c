@@ -31,7 +31,7 @@
  *	    buckets, and each live entry is named by one slot;
  *	(2) from the tail on, places follow each other without a gap for `used`
  *	    bytes, up to the head; none crosses the end of the ring;
- *	(3) what is not a live entry has been wiped.
+ *	(3) what is not a live entry is zero, but for the length of dead ones.
  *
  * Who reads and writes what, under what:
  *	header           written before anybody else has the segment, constant
