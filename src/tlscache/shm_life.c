@@ -18,7 +18,7 @@
 #define LAYOUT 1u
 #define SHARD_SMALL (64u << 10) /* up to four shards of this size, … */
 #define SHARD_GOAL (128u << 10) /* … more of them from this size on */
-#define BYTES_PER_SLOT 128u	/* of the ring; plain sessions need 160 */
+#define BYTES_PER_SLOT 112u	/* of the ring; plain sessions need 150 */
 #define EPOCH_BACK ((int64_t)1 << 31)
 
 _Static_assert(TLSC_COUNTERS_OFFSET + TLSC_COUNTERS * sizeof(uint64_t) <=

@@ -27,17 +27,17 @@
 
 #define SLICES 32u
 
-/* What of a shard is still to be copied. */
+/* How far a shard has been copied. */
 struct cursor {
 	uint32_t at;
 	uint32_t left;
-	uint32_t slice;
+	uint32_t used; /* bytes that there were to be copied */
 };
 
 static bool same_segment(const struct tlsc_store *, const struct tlsc_store *);
 static int retire(struct tlsc_shard *, struct cursor *);
 static int move_slice(struct tlsc_store *, struct tlsc_shard *,
-    struct cursor *, int64_t);
+    struct cursor *, uint32_t, int64_t);
 static int move_place(struct tlsc_store *, const struct tlsc_shard *,
     const struct tlsc_place *, int64_t);
 static int finish(struct tlsc_store *, struct tlsc_shard *);
@@ -63,12 +63,10 @@ tlsc_store_move(struct tlsc_store *to, struct tlsc_store *from, int64_t now)
 		if (error != TLSCACHE_OK)
 			result = error;
 	}
-	for (n = 0; n <= SLICES; n++)
+	for (n = SLICES; n-- > 0;)
 		for (i = 0; i < shards; i++) {
-			if (cursors[i].left == 0)
-				continue;
 			shard = tlsc_shard_at(from, i);
-			error = move_slice(to, &shard, &cursors[i], now);
+			error = move_slice(to, &shard, &cursors[i], n, now);
 			if (error != TLSCACHE_OK)
 				result = error;
 		}
@@ -103,25 +101,29 @@ retire(struct tlsc_shard *shard, struct cursor *cursor)
 	TLSC_FAULT(RETIRED);
 	cursor->at = atomic_load_explicit(&shard->shared->tail,
 	    memory_order_relaxed);
-	cursor->left = atomic_load_explicit(&shard->shared->used,
+	cursor->used = atomic_load_explicit(&shard->shared->used,
 	    memory_order_relaxed);
-	cursor->slice = cursor->left / SLICES + 1;
+	cursor->left = cursor->used;
 	tlsc_shard_unlock(shard);
 	return TLSCACHE_OK;
 }
 
+/* Copy what is there until that many of the shard's slices remain. */
 static int
 move_slice(struct tlsc_store *to, struct tlsc_shard *shard,
-    struct cursor *cursor, int64_t now)
+    struct cursor *cursor, uint32_t slices, int64_t now)
 {
-	uint32_t done = 0, ring = shard->store->geometry.ring;
+	uint32_t remain = (uint32_t)((uint64_t)cursor->used * slices / SLICES);
+	uint32_t ring = shard->store->geometry.ring;
 	int error, result = TLSCACHE_OK;
 	struct tlsc_place place;
 
+	if (cursor->left <= remain)
+		return TLSCACHE_OK;
 	error = tlsc_shard_lock(shard);
 	if (error != TLSCACHE_OK)
 		return error;
-	while (cursor->left > 0 && done < cursor->slice) {
+	while (cursor->left > remain) {
 		if (!tlsc_shard_place(shard, cursor->at, &place) ||
 		    place.size > cursor->left) {
 			cursor->left = 0;
@@ -130,7 +132,6 @@ move_slice(struct tlsc_store *to, struct tlsc_shard *shard,
 		error = move_place(to, shard, &place, now);
 		if (error != TLSCACHE_OK)
 			result = error;
-		done += place.size;
 		cursor->left -= place.size;
 		cursor->at = cursor->at + place.size < ring ?
 		    cursor->at + place.size : 0;

@@ -11,6 +11,22 @@
 static const char *shard_invariants(struct tlsc_shard *);
 static const char *slot_invariants(const struct tlsc_shard *, uint64_t *);
 
+struct tlsc_store *
+load_store(size_t size)
+{
+	struct tlsc_store *store;
+	int error;
+
+	error = tlsc_store_new(&store, size, LOAD_NOW);
+	if (error != TLSCACHE_OK) {
+		fprintf(stderr, "no store: %s\n", tlscache_strerror(error));
+		abort();
+	}
+	store->geometry.key.word[0] = 0x5bd1e9955bd1e995ULL;
+	store->geometry.key.word[1] = size;
+	return store;
+}
+
 uint64_t
 load_random(uint64_t *state)
 {

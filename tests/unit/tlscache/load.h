@@ -17,6 +17,12 @@
 #define LOAD_NOW 1000000 /* some time */
 #define LOAD_LIFE 100
 
+/*
+ * A store whose hash key is always the same one, so that a test that fails
+ * fails again. The test fails at once if there is none.
+ */
+struct tlsc_store *load_store(size_t size);
+
 /* A sequence of random numbers. */
 uint64_t load_random(uint64_t *state);
 

@@ -39,7 +39,7 @@ setup(void)
 {
 	uint64_t n;
 
-	ck_assert_int_eq(tlsc_store_new(&store, 256 << 10, LOAD_NOW), 0);
+	store = load_store(256 << 10);
 	base = store->segment.base;
 	guard(base - sysconf(_SC_PAGESIZE));
 	guard(base + store->segment.size);
@@ -184,7 +184,7 @@ START_TEST(damaged_move)
 		damage((size_t)(word >> 8) % store->segment.size,
 		    (unsigned char)word);
 	}
-	ck_assert_int_eq(tlsc_store_new(&to, 1 << 20, LOAD_NOW), 0);
+	to = load_store(1 << 20);
 	ck_assert_int_eq(tlsc_store_move(to, store, LOAD_NOW), 0);
 	for (n = 0; n < ENTRIES; n++)
 		ck_assert_int_le(load_get(to, n, LOAD_NOW), 0);

@@ -23,7 +23,7 @@ static unsigned char data[TLSCACHE_DATA_MAX], buf[TLSCACHE_DATA_MAX];
 static void
 setup_size(size_t size)
 {
-	ck_assert_int_eq(tlsc_store_new(&store, size, LOAD_NOW), TLSCACHE_OK);
+	store = load_store(size);
 	memset(data, 'd', sizeof(data));
 }
 
