@@ -305,6 +305,23 @@ LOG_FUNCTION(log_notice, LOGLVL_NOTICE, false)
 LOG_FUNCTION(log_info, LOGLVL_INFO, false)
 LOG_FUNCTION(log_debug, LOGLVL_DEBUG, false)
 
+/*
+ * A start that fails: on standard error the bare message, as every command
+ * has it, "file:line: what is wrong".
+ */
+_Noreturn static void __attribute__((format(printf, 2, 0)))
+die(int error, const char *fmt, va_list ap)
+{
+	if (state.dest == DEST_STDERR) {
+		vfprintf(stderr, fmt, ap);
+		fprintf(stderr, "%s%s\n", error != 0 ? ": " : "",
+		    error != 0 ? strerror(error) : "");
+	} else {
+		emit(LOGLVL_ERROR, error, fmt, ap);
+	}
+	exit(1);
+}
+
 void
 fatal(const char *fmt, ...)
 {
@@ -312,9 +329,7 @@ fatal(const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	emit(LOGLVL_ERROR, saved, fmt, ap);
-	va_end(ap);
-	exit(1);
+	die(saved, fmt, ap);
 }
 
 void
@@ -323,7 +338,5 @@ fatalx(const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	emit(LOGLVL_ERROR, 0, fmt, ap);
-	va_end(ap);
-	exit(1);
+	die(0, fmt, ap);
 }

@@ -60,7 +60,10 @@ void log_notice(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void log_info(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void log_debug(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
-/* Log at LOGLVL_ERROR and exit(1). At start only, before the first fork. */
+/*
+ * Log at LOGLVL_ERROR and exit(1). At start only, before the first fork; on
+ * standard error the message stands alone.
+ */
 _Noreturn void fatal(const char *fmt, ...)
     __attribute__((format(printf, 1, 2)));
 _Noreturn void fatalx(const char *fmt, ...)

@@ -1,51 +1,36 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The byte interface: checks the arguments, counts for this process, and
- * leaves the rest to the store. Knows neither OpenSSL nor the memory. Any
- * process.
+ * The byte interface: checks the arguments and leaves the rest to the store.
+ * Knows neither OpenSSL nor the memory. Any process.
  */
 #include "config.h"
 
-#include <sys/mman.h>
-
 #include <stdbool.h>
 #include <stdlib.h>
-#include <string.h>
 #include <time.h>
 
 #include "cache_int.h"
 #include "store_int.h"
 
-
 struct tlscache {
 	struct tlsc_store *store;
-	/* Of this process: a page that the kernel wipes in a child. */
-	struct tlscache_stat *process;
 };
 
-static int cache_new(struct tlscache **);
-static bool id_valid(const void *, size_t);
+static int cache_wrap(struct tlscache **, struct tlsc_store *);
+static bool id_valid(struct tlsc_id);
 
 int
 tlscache_open(struct tlscache **cp, size_t size)
 {
-	struct tlscache *cache;
+	struct tlsc_store *store;
 	int error;
 
 	*cp = NULL;
-	if (size < TLSCACHE_SIZE_MIN)
-		return TLSCACHE_E_INVAL;
-	error = cache_new(&cache);
-	if (error == TLSCACHE_OK)
-		error = tlsc_store_new(&cache->store, size, time(NULL));
-	if (error != TLSCACHE_OK) {
-		tlscache_close(cache);
-		return error;
-	}
-	*cp = cache;
-	return TLSCACHE_OK;
+	error = tlsc_store_new(&store, size, time(NULL));
+	return error == TLSCACHE_OK ? cache_wrap(cp, store) : error;
 }
 
+/* The descriptor is the caller's until nothing can fail any more. */
 int
 tlscache_adopt(struct tlscache **cp, int fd)
 {
@@ -53,11 +38,12 @@ tlscache_adopt(struct tlscache **cp, int fd)
 	int error;
 
 	*cp = NULL;
-	error = cache_new(&cache);
-	if (error == TLSCACHE_OK)
-		error = tlsc_store_adopt(&cache->store, fd);
+	cache = calloc(1, sizeof(*cache));
+	if (cache == NULL)
+		return TLSCACHE_E_NOMEM;
+	error = tlsc_store_adopt(&cache->store, fd);
 	if (error != TLSCACHE_OK) {
-		tlscache_close(cache);
+		free(cache);
 		return error;
 	}
 	*cp = cache;
@@ -65,26 +51,14 @@ tlscache_adopt(struct tlscache **cp, int fd)
 }
 
 static int
-cache_new(struct tlscache **cp)
+cache_wrap(struct tlscache **cp, struct tlsc_store *store)
 {
-	struct tlscache *cache;
-	void *page;
-
-	*cp = NULL;
-	cache = calloc(1, sizeof(*cache));
-	if (cache == NULL)
-		return TLSCACHE_E_NOMEM;
-	page = mmap(NULL, sizeof(*cache->process), PROT_READ | PROT_WRITE,
-	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (page == MAP_FAILED) {
-		free(cache);
+	*cp = calloc(1, sizeof(**cp));
+	if (*cp == NULL) {
+		tlsc_store_free(store);
 		return TLSCACHE_E_NOMEM;
 	}
-#ifdef MADV_WIPEONFORK
-	(void)madvise(page, sizeof(*cache->process), MADV_WIPEONFORK);
-#endif
-	cache->process = page;
-	*cp = cache;
+	(*cp)->store = store;
 	return TLSCACHE_OK;
 }
 
@@ -100,14 +74,13 @@ tlscache_close(struct tlscache *cache)
 	if (cache == NULL)
 		return;
 	tlsc_store_free(cache->store);
-	(void)munmap(cache->process, sizeof(*cache->process));
 	free(cache);
 }
 
 static bool
-id_valid(const void *id, size_t len)
+id_valid(struct tlsc_id id)
 {
-	return id != NULL && len > 0 && len <= TLSCACHE_ID_MAX;
+	return id.bytes != NULL && id.len > 0 && id.len <= TLSCACHE_ID_MAX;
 }
 
 int
@@ -115,23 +88,14 @@ tlscache_store(struct tlscache *cache, const void *id, size_t idlen,
     const void *data, size_t len, int64_t expires, int64_t now)
 {
 	struct tlsc_id key = { id, idlen };
-	int error;
 
-	if (!id_valid(id, idlen) || data == NULL)
+	if (!id_valid(key) || (data == NULL && len > 0) || expires <= now)
 		return TLSCACHE_E_INVAL;
 	if (len > TLSCACHE_DATA_MAX) {
-		cache->process->too_large++;
 		tlsc_store_too_large(cache->store);
 		return TLSCACHE_E_TOOBIG;
 	}
-	if (expires <= now)
-		return TLSCACHE_E_INVAL;
-	error = tlsc_store_put(cache->store, key, data, len, expires, now);
-	if (error == TLSCACHE_OK)
-		cache->process->stores++;
-	else if (error == TLSCACHE_E_BUSY)
-		cache->process->busy++;
-	return error;
+	return tlsc_store_put(cache->store, key, data, len, expires, now);
 }
 
 int
@@ -139,17 +103,11 @@ tlscache_fetch(struct tlscache *cache, const void *id, size_t idlen,
     void *buf, size_t size, size_t *lenp, int64_t now)
 {
 	struct tlsc_id key = { id, idlen };
-	int error;
 
 	*lenp = 0;
-	if (!id_valid(id, idlen) || (buf == NULL && size > 0))
+	if (!id_valid(key) || (buf == NULL && size > 0))
 		return TLSCACHE_E_INVAL;
-	error = tlsc_store_get(cache->store, key, buf, size, lenp, now);
-	if (error == TLSCACHE_OK || error == TLSCACHE_E_SPACE)
-		cache->process->hits++;
-	else
-		cache->process->misses++;
-	return error;
+	return tlsc_store_get(cache->store, key, buf, size, lenp, now);
 }
 
 int
@@ -157,47 +115,31 @@ tlscache_claim(struct tlscache *cache, const void *id, size_t idlen,
     int64_t now)
 {
 	struct tlsc_id key = { id, idlen };
-	int error;
 
-	if (!id_valid(id, idlen))
+	if (!id_valid(key))
 		return TLSCACHE_E_INVAL;
-	error = tlsc_store_claim(cache->store, key, now);
-	if (error == TLSCACHE_OK)
-		cache->process->claims++;
-	else
-		cache->process->claims_refused++;
-	return error;
+	return tlsc_store_claim(cache->store, key, now);
 }
 
 int
 tlscache_remove(struct tlscache *cache, const void *id, size_t idlen)
 {
 	struct tlsc_id key = { id, idlen };
-	int error;
 
-	if (!id_valid(id, idlen))
+	if (!id_valid(key))
 		return TLSCACHE_E_INVAL;
-	error = tlsc_store_remove(cache->store, key);
-	if (error == TLSCACHE_OK)
-		cache->process->removes++;
-	return error;
+	return tlsc_store_remove(cache->store, key);
 }
 
 size_t
 tlscache_expire(struct tlscache *cache, size_t work, int64_t now)
 {
-	size_t wiped;
-
-	wiped = tlsc_store_expire(cache->store, work, now);
-	cache->process->expired += wiped;
-	return wiped;
+	return tlsc_store_expire(cache->store, work, now);
 }
 
 int
 tlscache_move(struct tlscache *to, struct tlscache *from, int64_t now)
 {
-	if (to == from)
-		return TLSCACHE_E_INVAL;
 	return tlsc_store_move(to->store, from->store, now);
 }
 
@@ -211,14 +153,11 @@ void
 tlscache_stat_process(const struct tlscache *cache,
     struct tlscache_stat *stat)
 {
-	*stat = *cache->process;
+	tlsc_store_stat_process(cache->store, stat);
 }
 
 void
 tlsc_cache_not_a_session(struct tlscache *cache)
 {
-	cache->process->hits--;
-	cache->process->misses++;
-	cache->process->miss_layout++;
 	tlsc_store_not_a_session(cache->store);
 }

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Shared memory; see segment_int.h. Made by the master, used by all.
+ * Shared memory; see segment_int.h. Made by the master, inherited or adopted
+ * by all. What is in it is the business of others.
  */
 #include "config.h"
 
 #include <sys/mman.h>
 #include <sys/stat.h>
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
 #include <unistd.h>
@@ -14,16 +16,14 @@
 #include "segment_int.h"
 #include "tlscache.h"
 
-#ifdef HAVE_MEMFD_CREATE
-#define SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
-#endif
-
+static int segment_file(struct tlsc_segment *, const char *);
 static int segment_map(struct tlsc_segment *);
 
 int
 tlsc_segment_new(struct tlsc_segment *seg, size_t size, const char *name)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	int error;
 
 	seg->base = NULL;
 	seg->fd = -1;
@@ -31,45 +31,86 @@ tlsc_segment_new(struct tlsc_segment *seg, size_t size, const char *name)
 	if (size == 0 || size > SIZE_MAX / 2)
 		return TLSCACHE_E_INVAL;
 	seg->size = (size + page - 1) / page * page;
+	error = segment_file(seg, name);
+	if (error == TLSCACHE_OK)
+		error = segment_map(seg);
+	if (error != TLSCACHE_OK)
+		tlsc_segment_release(seg);
+	return error;
+}
+
 #ifdef HAVE_MEMFD_CREATE
+/*
+ * All of its memory is asked for now: later, when there is none, the system
+ * has no other answer than SIGBUS.
+ */
+static int
+segment_file(struct tlsc_segment *seg, const char *name)
+{
+	long pages = sysconf(_SC_PHYS_PAGES);
+	int error;
+
+	if (pages > 0 && seg->size / (size_t)sysconf(_SC_PAGESIZE) >
+	    (size_t)pages)
+		return TLSCACHE_E_NOMEM;
 	seg->fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (seg->fd == -1)
 		return TLSCACHE_E_SYSTEM;
-	if (ftruncate(seg->fd, (off_t)seg->size) == -1 ||
-	    fcntl(seg->fd, F_ADD_SEALS, SEALS) == -1) {
-		tlsc_segment_release(seg);
+	if (ftruncate(seg->fd, (off_t)seg->size) == -1)
+		return TLSCACHE_E_SYSTEM;
+	do {
+		error = posix_fallocate(seg->fd, 0, (off_t)seg->size);
+	} while (error == EINTR);
+	if (error != 0) {
+		errno = error;
 		return TLSCACHE_E_SYSTEM;
 	}
-#endif
-	return segment_map(seg);
+	if (fcntl(seg->fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW |
+	    F_SEAL_SEAL) == -1)
+		return TLSCACHE_E_SYSTEM;
+	return TLSCACHE_OK;
 }
 
 int
 tlsc_segment_adopt(struct tlsc_segment *seg, int fd, size_t min)
 {
-#ifdef HAVE_MEMFD_CREATE
 	struct stat st;
-	int error, seals;
+	int error, flags, seals;
 
+	seg->base = NULL;
+	seg->fd = -1;
+	seg->locked = false;
 	seals = fcntl(fd, F_GET_SEALS);
 	if (seals == -1 || (seals & F_SEAL_SHRINK) == 0 ||
 	    fstat(fd, &st) == -1 || st.st_size <= 0 ||
 	    (uintmax_t)st.st_size > SIZE_MAX / 2 || (size_t)st.st_size < min)
 		return TLSCACHE_E_FORMAT;
-	if (fcntl(fd, F_SETFD, FD_CLOEXEC) == -1)
+	flags = fcntl(fd, F_GETFD);
+	if (flags == -1 || fcntl(fd, F_SETFD, FD_CLOEXEC) == -1)
 		return TLSCACHE_E_SYSTEM;
-	seg->base = NULL;
 	seg->size = (size_t)st.st_size;
 	seg->fd = fd;
-	seg->locked = false;
 	error = segment_map(seg);
+	if (error != TLSCACHE_OK) {
+		seg->fd = -1;
+		(void)fcntl(fd, F_SETFD, flags);
+	}
 	return error;
+}
 #else
-	return TLSCACHE_E_FORMAT;
-#endif
+static int
+segment_file(struct tlsc_segment *seg, const char *name)
+{
+	return TLSCACHE_OK;
 }
 
-/* On failure a descriptor of ours is closed by the caller's release. */
+int
+tlsc_segment_adopt(struct tlsc_segment *seg, int fd, size_t min)
+{
+	return TLSCACHE_E_FORMAT;
+}
+#endif
+
 static int
 segment_map(struct tlsc_segment *seg)
 {
@@ -79,10 +120,8 @@ segment_map(struct tlsc_segment *seg)
 	if (seg->fd == -1)
 		flags |= MAP_ANONYMOUS;
 	p = mmap(NULL, seg->size, PROT_READ | PROT_WRITE, flags, seg->fd, 0);
-	if (p == MAP_FAILED) {
-		tlsc_segment_release(seg);
+	if (p == MAP_FAILED)
 		return TLSCACHE_E_SYSTEM;
-	}
 	seg->base = p;
 #ifdef MADV_DONTDUMP
 	(void)madvise(p, seg->size, MADV_DONTDUMP);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * A store of byte strings under ids, shared by processes. cache.c checks the
- * arguments (id of 1 … TLSCACHE_ID_MAX bytes, data of at most
- * TLSCACHE_DATA_MAX); the functions return 0 or TLSCACHE_E_*, as their
- * namesakes in tlscache.h say.
+ * A store: byte strings under ids, shared by processes. cache.c has checked
+ * the arguments (an id of 1 … TLSCACHE_ID_MAX bytes, data of at most
+ * TLSCACHE_DATA_MAX, expires after now). The functions do and return what
+ * their namesakes in tlscache.h say, and count.
  */
 #ifndef TLSC_STORE_INT_H
 #define TLSC_STORE_INT_H
@@ -20,10 +20,11 @@ struct tlsc_id {
 	size_t len;
 };
 
-int tlsc_store_new(struct tlsc_store **, size_t size, int64_t now);
-int tlsc_store_adopt(struct tlsc_store **, int fd);
-void tlsc_store_free(struct tlsc_store *);
+/* `now` is when the store begins to exist. *sp is NULL after a failure. */
+int tlsc_store_new(struct tlsc_store **sp, size_t size, int64_t now);
+int tlsc_store_adopt(struct tlsc_store **sp, int fd);
 int tlsc_store_fd(const struct tlsc_store *);
+void tlsc_store_free(struct tlsc_store *);
 
 int tlsc_store_put(struct tlsc_store *, struct tlsc_id, const void *data,
     size_t len, int64_t expires, int64_t now);
@@ -35,10 +36,13 @@ size_t tlsc_store_expire(struct tlsc_store *, size_t work, int64_t now);
 int tlsc_store_move(struct tlsc_store *to, struct tlsc_store *from,
     int64_t now);
 
-/* A get of this id turned out to be no session: a hit becomes a miss. */
+/* What a get has just returned was no session: a miss after all. */
 void tlsc_store_not_a_session(struct tlsc_store *);
+/* The data of a put was too large. */
 void tlsc_store_too_large(struct tlsc_store *);
 
 void tlsc_store_stat(const struct tlsc_store *, struct tlscache_stat *);
+void tlsc_store_stat_process(const struct tlsc_store *,
+    struct tlscache_stat *);
 
 #endif

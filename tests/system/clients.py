@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: ISC
+"""TLS clients: Python's ssl, and what the tests ask of it."""
+
+import hashlib
+import json
+import random
+import socket
+import ssl
+import threading
+
+import herd
+import pki
+
+TLS12 = ssl.TLSVersion.TLSv1_2
+TLS13 = ssl.TLSVersion.TLSv1_3
+VERSIONS = {"TLSv1.2": TLS12, "TLSv1.3": TLS13}
+
+
+def context(version=None, alpn=None, cert=None, ca=None):
+    ctx = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    ctx.check_hostname = False
+    ctx.verify_mode = ssl.CERT_NONE
+    if ca is not None:
+        ctx.load_verify_locations(pki.path(ca))
+        ctx.verify_mode = ssl.CERT_REQUIRED
+    if version is not None:
+        ctx.minimum_version = ctx.maximum_version = version
+    if alpn is not None:
+        ctx.set_alpn_protocols(alpn)
+    if cert is not None:
+        ctx.load_cert_chain(pki.path(cert + ".pem"), pki.path(cert + ".key"))
+    return ctx
+
+
+def tcp(target, seconds=20):
+    """A connection to (host, port), a Unix path or a Daemon's listener."""
+    if isinstance(target, herd.Daemon):
+        target = target.target()
+    if isinstance(target, str):
+        sock = socket.socket(socket.AF_UNIX)
+        sock.settimeout(seconds * herd.SLOW)
+        sock.connect(target)
+        return sock
+    return socket.create_connection(target, seconds * herd.SLOW)
+
+
+def connect(target, ctx=None, session=None, sni=None, seconds=20):
+    """Handshake done. An end without close_notify raises an exception."""
+    sock = tcp(target, seconds)
+    try:
+        return (ctx or context()).wrap_socket(
+            sock, server_hostname=sni, session=session,
+            suppress_ragged_eofs=False)
+    except BaseException:
+        sock.close()
+        raise
+
+
+def read_all(tls):
+    data = b""
+    while True:
+        part = tls.recv(65536)
+        if not part:
+            return data
+        data += part
+
+
+def read_exactly(tls, n):
+    data = b""
+    while len(data) < n:
+        part = tls.recv(n - len(data))
+        assert part, f"the stream ended after {len(data)} of {n} bytes"
+        data += part
+    return data
+
+
+def fetch(target, request=b"\n", **kw):
+    """Send, read to the orderly end; what came and the session."""
+    with connect(target, **kw) as tls:
+        if request:
+            tls.sendall(request)
+        answer = read_all(tls)
+        return answer, tls.session
+
+
+def pairs(line):
+    return dict(word.split("=", 1) for word in line.split())
+
+
+def trace(target, **kw):
+    """What the trace service says, as a dictionary, and the session."""
+    answer, session = fetch(target, **kw)
+    return pairs(answer.decode()), session
+
+
+def probe(target, *options, seconds=60):
+    """tlsherd-probe --json: exit status and document."""
+    if isinstance(target, herd.Daemon):
+        target = target.address()
+    done = herd.run(herd.PROBE, "--json", *options, target, seconds=seconds)
+    assert done.stderr == "", done.stderr
+    return done.returncode, json.loads(done.stdout)
+
+
+class Half:
+    """A client that can end its own side and go on reading.
+
+    ssl.SSLSocket cannot: its unwrap() wants the server's end at once.
+    """
+
+    def __init__(self, target, ctx=None, seconds=20):
+        self.sock = tcp(target, seconds)
+        self.sock.settimeout(seconds * herd.SLOW)
+        self.input = ssl.MemoryBIO()
+        self.output = ssl.MemoryBIO()
+        self.tls = (ctx or context()).wrap_bio(self.input, self.output)
+        self.lock = threading.Lock()
+        self._drive(self.tls.do_handshake)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.sock.close()
+
+    def _drive(self, call):
+        """The call until it is done; the socket brings what it wants."""
+        while True:
+            with self.lock:
+                try:
+                    value = call()
+                    wants = False
+                except ssl.SSLWantReadError:
+                    wants = True
+                out = self.output.read()
+            if out:
+                self.sock.sendall(out)
+            if not wants:
+                return value
+            data = self.sock.recv(262144)
+            with self.lock:
+                if data:
+                    self.input.write(data)
+                else:
+                    self.input.write_eof()
+
+    def send(self, data):
+        for i in range(0, len(data), 65536):
+            with self.lock:
+                self.tls.write(data[i:i + 65536])
+                out = self.output.read()
+            self.sock.sendall(out)
+
+    def finish(self):
+        """close_notify, and TCP stays open both ways."""
+        with self.lock:
+            try:
+                self.tls.unwrap()
+            except ssl.SSLWantReadError:
+                pass
+            out = self.output.read()
+        self.sock.sendall(out)
+
+    def read(self, n=65536):
+        """b"" at the server's close_notify; ssl.SSLError when it is cut."""
+        try:
+            return self._drive(lambda: self.tls.read(n))
+        except ssl.SSLZeroReturnError:
+            return b""
+
+    def read_all(self):
+        data = bytearray()
+        while True:
+            part = self.read()
+            if not part:
+                return bytes(data)
+            data += part
+
+
+def noise(n, seed):
+    """n bytes of random data with their checksum behind them."""
+    data = random.Random(seed).randbytes(n)
+    return data + hashlib.sha256(data).digest()
+
+
+def intact(data, n):
+    return (len(data) == n + 32 and
+            hashlib.sha256(data[:n]).digest() == data[n:])

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: ISC
+"""Certificates for the tests, made once per run with the openssl command."""
+
+import os
+import subprocess
+
+folder = None
+
+CA_CONF = """
+[ca]
+default_ca = d
+[d]
+database = {folder}/index.{name}
+crlnumber = {folder}/number.{name}
+default_md = sha256
+default_crl_days = 30
+"""
+
+
+def path(name):
+    return os.path.join(folder, name)
+
+
+def section(title, name, names=(), more=""):
+    """A certificate section with the chain and key of that name."""
+    quoted = ", ".join(f'"{n}"' for n in names)
+    return f"""certificate "{title}" {{
+        chain = "{path(name + '.pem')}"
+        key = "{path(name + '.key')}"
+        names = {{ {quoted} }}
+        {more}
+    }}"""
+
+
+def _openssl(*args):
+    done = subprocess.run(["openssl", *args], capture_output=True, text=True,
+                          check=False, cwd=folder)
+    assert done.returncode == 0, done.stderr
+
+
+def _new_key():
+    return ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+
+
+def make_ca(name):
+    _openssl("req", "-x509", *_new_key(), "-days", "30", "-subj",
+             f"/CN={name}", "-keyout", f"{name}.key", "-out", f"{name}.pem")
+
+
+def make(name, ca, cn=None, days=30):
+    """A certificate NAME.pem (and CA behind it) with NAME.key."""
+    cn = cn or name
+    with open(path(name + ".ext"), "w", encoding="ascii") as f:
+        f.write(f"subjectAltName=DNS:{cn}\n")
+    _openssl("req", "-new", *_new_key(), "-subj", f"/CN={cn}",
+             "-keyout", f"{name}.key", "-out", f"{name}.csr")
+    _openssl("x509", "-req", "-in", f"{name}.csr", "-CA", f"{ca}.pem",
+             "-CAkey", f"{ca}.key", "-CAcreateserial", "-days", str(days),
+             "-extfile", f"{name}.ext", "-out", f"{name}.pem")
+    join(f"{name}.both", f"{name}.pem", f"{name}.key")
+
+
+def join(name, *parts):
+    with open(path(name), "w", encoding="ascii") as out:
+        for part in parts:
+            with open(path(part), encoding="ascii") as f:
+                out.write(f.read())
+
+
+def make_crl(ca, out, revoked=()):
+    """The CA's list with the certificates that it has revoked by now."""
+    conf = path(f"{ca}.cnf")
+    if not os.path.exists(conf):
+        with open(conf, "w", encoding="ascii") as f:
+            f.write(CA_CONF.format(folder=folder, name=ca))
+        with open(path(f"index.{ca}"), "w", encoding="ascii"):
+            pass
+        with open(path(f"number.{ca}"), "w", encoding="ascii") as f:
+            f.write("01\n")
+    base = ["ca", "-config", f"{ca}.cnf", "-cert", f"{ca}.pem", "-keyfile",
+            f"{ca}.key"]
+    for name in revoked:
+        _openssl(*base, "-revoke", f"{name}.pem")
+    _openssl(*base, "-gencrl", "-out", out)
+
+
+def build(where):
+    """Everything that the tests use."""
+    global folder
+    folder = where
+    make_ca("ca")
+    make("server", "ca", "localhost")
+    make("server2", "ca", "localhost")
+    make("a", "ca", "a.example")
+    make("b", "ca", "b.example")
+    make_ca("clients")
+    make("alice", "clients")
+    make("mallory", "clients")
+    make_ca("strangers")
+    make("stranger", "strangers")
+    make_crl("clients", "empty.crl")
+    make_crl("clients", "mallory.crl", ["mallory"])
+    _openssl("pkey", "-in", "server.key", "-aes128", "-passout", "pass:x",
+             "-out", "encrypted.key")

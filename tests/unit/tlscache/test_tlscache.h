@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: ISC */
+/* The suites of test_tlscache. */
+#ifndef TEST_TLSCACHE_H
+#define TEST_TLSCACHE_H
+
+#include <check.h>
+
+#define COUNT(rows) ((int)(sizeof(rows) / sizeof((rows)[0])))
+
+Suite *hash_suite(void);
+Suite *segment_suite(void);
+Suite *store_suite(void);
+Suite *move_suite(void);
+Suite *cache_suite(void);
+Suite *damage_suite(void);
+
+/* What this program does when a test executes it with a descriptor. */
+int cache_adopter(int fd);
+
+#endif
