@@ -101,6 +101,11 @@ print_version(void)
 {
 	printf("%s, %s, libevent %s\n", PACKAGE_STRING, tls_version(),
 	    event_get_version());
+	printf("configuration %s, workers run as %s\n", DEFAULT_PATH,
+	    DAEMON_USER);
+#ifdef __VERSION__
+	printf("compiled by %s\n", __VERSION__);
+#endif
 }
 
 static void

@@ -155,10 +155,10 @@ run_until(size_t count)
 {
 	int64_t end = clock_mono_us() + WITHIN_US;
 
-	while (hub.count != count && clock_mono_us() < end)
+	while (hub.count < count && clock_mono_us() < end)
 		ck_assert_int_ne(event_base_loop(base,
 		    EVLOOP_ONCE | EVLOOP_NONBLOCK), -1);
-	ck_assert_uint_eq(hub.count, count);
+	ck_assert_uint_ge(hub.count, count);
 }
 
 /* All that is to be done now is done. */
@@ -206,6 +206,7 @@ START_TEST(shared_socket)
 	start();
 	connect_to(0, 7);
 	run_until(7);
+	ck_assert_uint_eq(hub.count, 7);
 	close(sockets[1]);
 }
 END_TEST
@@ -222,6 +223,19 @@ START_TEST(covers_a_neighbour)
 	connect_to(1, 2);
 	run_now();
 	ck_assert_uint_eq(hub.count, 2);
+}
+END_TEST
+
+/* Told to cover before it was told to serve. */
+START_TEST(covers_when_open)
+{
+	ck_assert_int_eq(acceptor_init(&acceptor, base, &hub, &heritage), 0);
+	acceptor_cover(&acceptor, 1, true);
+	connect_to(1, 2);
+	run_now();
+	ck_assert_uint_eq(hub.count, 0);
+	acceptor_open(&acceptor);
+	run_until(2);
 }
 END_TEST
 
@@ -273,6 +287,8 @@ START_TEST(out_of_descriptors)
 	ck_assert_uint_eq(hub.count, 0);
 	ck_assert_uint_eq(pauses(), 1);
 	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &was), 0);
+	/* Valgrind closes what the limit refuses: bring another one. */
+	connect_to(0, 1);
 	run_until(1);
 }
 END_TEST
@@ -335,6 +351,7 @@ main(void)
 	tcase_add_test(tc, more_than_a_batch);
 	tcase_add_test(tc, shared_socket);
 	tcase_add_test(tc, covers_a_neighbour);
+	tcase_add_test(tc, covers_when_open);
 	tcase_add_test(tc, serves_two);
 	tcase_add_test(tc, limit);
 	tcase_add_test(tc, out_of_descriptors);
