@@ -21,12 +21,11 @@
 #include "config.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <sys/mman.h>
-
-#include <sched.h>
 
 #include "stats/scoreboard.h"
 
