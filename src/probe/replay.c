@@ -12,6 +12,7 @@
  */
 #include "config.h"
 
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
@@ -26,6 +27,7 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "probe/probe.h"
 
@@ -37,7 +39,10 @@
 /* … or some have not, whose workers may have been killed. */
 #define QUIET_SOME_US 3000000
 
-/* What a child found; its exit status. */
+/* The rank of the copy that completes its handshake. */
+#define ORIGINAL 0
+
+/* What a child found. */
 #define SAW_HANDSHAKE 1 /* an answer that the client's keys open */
 #define SAW_ACCEPTED 2
 #define SAW_ACTED 4	/* clear text, before the client's Finished */
@@ -51,7 +56,7 @@ struct flight {
 
 struct copy {
 	struct flight *flight;
-	bool original;
+	unsigned rank; /* the how-manieth of its flight */
 	int fd; /* -1: not connected, or over */
 	size_t sent;
 	uint8_t *answer;
@@ -64,15 +69,17 @@ static struct copy *shuffled(struct flight *, const struct probe_options *,
     size_t *);
 static void wave(const struct probe_options *, struct copy *, size_t,
     struct probe_replay *);
-static void wave_judge(struct copy *, size_t, bool, struct probe_replay *);
+static void wave_judge(struct copy *, size_t, struct probe_replay *);
+static int by_rank(const void *, const void *);
+static void judge_in_child(const struct copy *, size_t, uint8_t *);
+static void tell(struct copy *, unsigned, struct probe_replay *);
 static void wave_connect(const struct probe_options *, struct copy *, size_t);
 static void wave_talk(const struct probe_options *, struct copy *, size_t);
 static void copy_event(struct copy *, short);
 static bool copy_send(struct copy *);
 static bool copy_read(struct copy *);
 static void copy_over(struct copy *);
-static unsigned copy_judge(const struct copy *);
-static unsigned judge(const struct copy *);
+static uint8_t judge(const struct copy *);
 static void complete(const struct copy *, SSL *);
 
 /* Returns false when there was nothing to replay, with the error text. */
@@ -159,7 +166,7 @@ shuffled(struct flight *flights, const struct probe_options *o, size_t *np)
 	copies = xcalloc(n, sizeof(*copies));
 	for (i = 0; i < n; i++) {
 		copies[i].flight = &flights[i % o->sessions];
-		copies[i].original = i < o->sessions;
+		copies[i].rank = (unsigned)(i / o->sessions);
 		copies[i].fd = -1;
 	}
 	srandom((unsigned)clock_mono_us());
@@ -184,36 +191,76 @@ wave(const struct probe_options *o, struct copy *copies, size_t n,
 		r->connected += copies[i].fd != -1;
 	wave_talk(o, copies, n);
 	for (i = 0; i < n; i++)
-		if (!copies[i].original)
+		if (copies[i].rank != ORIGINAL)
 			copy_over(&copies[i]); /* fork() would copy them */
-	wave_judge(copies, n, true, r); /* before the server loses patience */
-	wave_judge(copies, n, false, r);
+	wave_judge(copies, n, r);
+}
+
+/*
+ * One child reads an answer to each flight: the first one those of the
+ * originals, whom the server does not wait for forever.
+ */
+static void
+wave_judge(struct copy *copies, size_t n, struct probe_replay *r)
+{
+	uint8_t *saw;
+	size_t i, end;
+
+	qsort(copies, n, sizeof(*copies), by_rank);
+	saw = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+	    -1, 0);
+	if (saw == MAP_FAILED)
+		fatal("memory for %zu answers", n);
+	for (i = 0; i < n; i = end) {
+		for (end = i; end < n && copies[end].rank == copies[i].rank;)
+			end++;
+		judge_in_child(copies + i, end - i, saw + i);
+	}
+	for (i = 0; i < n; i++)
+		tell(&copies[i], saw[i], r);
+	munmap(saw, n);
+}
+
+static int
+by_rank(const void *a, const void *b)
+{
+	const struct copy *x = a, *y = b;
+
+	return x->rank < y->rank ? -1 : x->rank > y->rank;
 }
 
 static void
-wave_judge(struct copy *copies, size_t n, bool originals,
-    struct probe_replay *r)
+judge_in_child(const struct copy *copies, size_t n, uint8_t *saw)
 {
-	unsigned saw;
 	size_t i;
+	pid_t pid;
 
-	for (i = 0; i < n; i++) {
-		if (copies[i].original != originals)
-			continue;
-		r->sent++;
-		r->answered += copies[i].len > 0;
-		saw = copy_judge(&copies[i]);
-		if (saw & SAW_ACCEPTED) {
-			copies[i].flight->accepted++;
-			r->accepted++;
-			r->original += copies[i].original;
-		} else if (saw & SAW_HANDSHAKE)
-			r->refused++;
-		if (saw & SAW_ACTED)
-			r->acted++;
-		copy_over(&copies[i]);
-		free(copies[i].answer);
+	if ((pid = fork()) == -1)
+		fatal("fork");
+	if (pid == 0) {
+		for (i = 0; i < n; i++)
+			saw[i] = judge(&copies[i]);
+		_exit(0);
 	}
+	while (waitpid(pid, NULL, 0) == -1 && errno == EINTR)
+		;
+}
+
+static void
+tell(struct copy *c, unsigned saw, struct probe_replay *r)
+{
+	r->sent++;
+	r->answered += c->len > 0;
+	if (saw & SAW_ACCEPTED) {
+		c->flight->accepted++;
+		r->accepted++;
+		r->original += c->rank == ORIGINAL;
+	} else if (saw & SAW_HANDSHAKE)
+		r->refused++;
+	if (saw & SAW_ACTED)
+		r->acted++;
+	copy_over(c);
+	free(c->answer);
 }
 
 /* All are connected before the first one sends. */
@@ -309,31 +356,15 @@ copy_over(struct copy *c)
 	c->fd = -1;
 }
 
-static unsigned
-copy_judge(const struct copy *c)
-{
-	int status;
-	pid_t pid;
-
-	if (c->len == 0 || (pid = fork()) == -1)
-		return 0;
-	if (pid == 0)
-		_exit((int)judge(c));
-	while (waitpid(pid, &status, 0) == -1)
-		if (errno != EINTR)
-			return 0;
-	return WIFEXITED(status) ? (unsigned)WEXITSTATUS(status) : 0;
-}
-
 /* In a child, with a copy of the client. */
-static unsigned
+static uint8_t
 judge(const struct copy *c)
 {
 	SSL *ssl = c->flight->ssl;
-	unsigned saw = 0;
+	uint8_t saw = 0;
 	char byte;
 
-	if (BIO_write(SSL_get_rbio(ssl), c->answer, (int)c->len) !=
+	if (c->len == 0 || BIO_write(SSL_get_rbio(ssl), c->answer, (int)c->len) !=
 	    (int)c->len || SSL_connect(ssl) != 1)
 		return 0;
 	saw |= SAW_HANDSHAKE;
@@ -341,7 +372,7 @@ judge(const struct copy *c)
 		saw |= SAW_ACCEPTED;
 	if (SSL_read(ssl, &byte, 1) == 1)
 		saw |= SAW_ACTED;
-	if (c->original && c->fd != -1)
+	if (c->rank == ORIGINAL && c->fd != -1)
 		complete(c, ssl);
 	return saw;
 }
