@@ -257,7 +257,7 @@ def test_ciphers(start):
 
 
 def test_groups(start, rsa, version):
-    """With RSA: TLS 1.2 wants the curve of an ECDSA key in the client's list."""
+    """With RSA: TLS 1.2 needs the curve of an ECDSA key in the client's."""
     site = [("default", rsa, []), ("exact", rsa, ["a.example"])]
     agrees, differs = clients.context(version), clients.context(version)
     agrees.set_ecdh_curve("secp384r1")
