@@ -2,6 +2,7 @@
 """resumption = tickets, with keys of our own and from files; and = off."""
 
 import base64
+import hmac
 import os
 import signal
 import ssl
@@ -90,7 +91,11 @@ session_cache {{ timeout = {LIFE}s }}
 
 
 class Resumer(threading.Thread):
-    """Resumes its session all the time, and notes when it could not."""
+    """Resumes its session all the time, and notes when it could not.
+
+    It offers the newest ticket, which the key of the moment has made, and the
+    first one, whose key has been followed by others.
+    """
 
     def __init__(self, d, version, keys, sessions):
         super().__init__()
@@ -103,23 +108,31 @@ class Resumer(threading.Thread):
 
     def run(self):
         end = time.monotonic() + 40 * herd.SLOW
-        session, born = None, (0, 0)
-        while time.monotonic() < end and not self.enough():
+        while time.monotonic() < end and not self.done():
+            self.full += 1
             begun = time.time()
-            answer = offer.one(self.target, self.version, session=session)
+            first = offer.one(self.target, self.version)
+            self.live(first, (begun, time.time()), end)
+
+    def live(self, first, born, end):
+        """From a full handshake to the end of its session."""
+        newest = first.session
+        while time.monotonic() < end and not self.done():
+            begun = time.time()
+            old, new = offer.run([
+                offer.request(self.target, self.version, session=session)
+                for session in (first.session, newest)])
             now = time.time()
-            self.judge(answer, begun, now, born)
-            if not answer.served:
+            for answer in (old, new):
+                self.judge(answer, begun, now, born)
+            if not new.reused:
                 return
-            if not answer.reused:
-                born = begun, now
-            session = answer.session or session
-            if answer.ticket:
-                self.keys.add(answer.ticket[:NAME])
+            newest = new.session or newest
+            if new.ticket:
+                self.keys.add(new.ticket[:NAME])
 
     def judge(self, answer, begun, now, born):
         """A life has whole seconds: one more or less is not wrong."""
-        self.full += answer.served and not answer.reused
         self.resumed += answer.reused
         if not answer.served:
             self.wrong.append(("not served", answer))
@@ -133,6 +146,9 @@ class Resumer(threading.Thread):
     def enough(self):
         keys, sessions = self.wanted
         return len(self.keys) >= keys and self.full >= sessions
+
+    def done(self):
+        return self.wrong or self.enough()
 
 
 def test_rotation_under_load(start):
@@ -284,6 +300,28 @@ def test_tickets_are_stateless(start, tmp, version):
         answer = ticket(d, version, key)
         assert len(answer.ticket) > 100
         assert 0 < answer.hint <= 90 * 60
+
+
+@pytest.mark.parametrize("size", [48, 80])
+@pytest.mark.parametrize("version", VERSIONS)
+def test_key_file_as_others_read_it(start, tmp, version, size):
+    """nginx's order: 48 name, AES, HMAC; 80 name, HMAC, AES."""
+    path, key = new_key(tmp, "key", size)
+    aes, mac = (key[16:32], key[32:]) if size == 48 else \
+        (key[48:], key[16:48])
+    with start(with_keys(path)) as d:
+        made = ticket(d, version, key).ticket
+    iv, secret = made[16:32], made[32:-32]
+    assert made[-32:] == hmac.digest(mac, made[:-32], "sha256")
+    with open(f"{tmp}/secret", "wb") as f:
+        f.write(secret)
+    done = herd.run("openssl", "enc", "-d", f"-aes-{len(aes) * 8}-cbc",
+                    "-K", aes.hex(), "-iv", iv.hex(), "-in", f"{tmp}/secret",
+                    "-out", f"{tmp}/session")
+    assert done.returncode == 0, done.stderr
+    done = herd.run("openssl", "sess_id", "-inform", "DER", "-noout", "-text",
+                    "-in", f"{tmp}/session")
+    assert f"Protocol  : {version}" in done.stdout
 
 
 @pytest.mark.parametrize("version", VERSIONS)
