@@ -17,6 +17,7 @@ static int check_title(const char *, const char *, const struct loc *,
     struct err *);
 static int check_default(struct conf_listen *, struct err *);
 static int check_names(const struct conf_listen *, struct err *);
+static int check_early_data(struct conf_listen *, struct err *);
 static int check_times(const struct conf *, const struct loc *, struct err *);
 static int check_bound(const struct conf_addr *, const struct conf_addr *,
     struct err *);
@@ -59,7 +60,9 @@ conf_check_listen(struct conf_listen *l, const struct loc *version,
 	if (l->ncertificates == 0)
 		return err_set(err, &l->loc, "listen \"%s\" has no "
 		    "certificate", l->name);
-	return check_default(l, err) == -1 ? -1 : check_names(l, err);
+	if (check_default(l, err) == -1 || check_names(l, err) == -1)
+		return -1;
+	return check_early_data(l, err);
 }
 
 /* They stand in log lines and in tables. */
@@ -125,6 +128,36 @@ check_names(const struct conf_listen *l, struct err *err)
 						    other->loc.file,
 						    other->loc.line);
 				}
+	return 0;
+}
+
+/*
+ * Early data are accepted once because the session that they come with is in
+ * the shared cache; a stateless ticket leaves nothing there to be claimed.
+ */
+static int
+check_early_data(struct conf_listen *l, struct err *err)
+{
+	const struct conf_early_data *early;
+	size_t i;
+
+	for (i = 0; i < l->ncertificates; i++) {
+		if (l->certificates[i].early.loc.file == NULL)
+			l->certificates[i].early.mode = l->early.mode;
+		early = l->certificates[i].early.loc.file != NULL ?
+		    &l->certificates[i].early : &l->early;
+		l->certificates[i].early.maximum = early->maximum;
+		if (early->mode == CONF_EARLY_OFF)
+			continue;
+		if (l->resumption != CONF_RESUME_STATEFUL)
+			return err_set(err, &early->loc, "early_data needs "
+			    "\"resumption = stateful\", so that nothing is "
+			    "accepted twice; this listener has \"%s\"",
+			    conf_resumption_name(l->resumption));
+		if (l->maximum_version < CONF_TLS1_3)
+			return err_set(err, &early->loc, "early_data needs "
+			    "TLSv1.3, which is above maximum_version");
+	}
 	return 0;
 }
 

@@ -60,6 +60,19 @@ enum conf_service { /* service = … ; one row per service in services.def */
 	CONF_SERVICE_COUNT
 };
 
+enum conf_early_mode { /* early_data { mode = … } */
+	CONF_EARLY_OFF,	     /* also when there is no such section */
+	CONF_EARLY_ACCEPT,   /* for the service as soon as they come */
+	CONF_EARLY_POSTPONE, /* … after the client's Finished */
+};
+
+/* early_data { … } */
+struct conf_early_data {
+	enum conf_early_mode mode;
+	size_t maximum;	 /* bytes that a session may send early */
+	struct loc loc;	 /* file NULL: there is no such section */
+};
+
 /* certificate "title" { … }: a certificate and the policy that goes with it */
 struct conf_certificate {
 	char *title;
@@ -70,6 +83,7 @@ struct conf_certificate {
 	struct conf_str ca;  /* PEM: CAs that client certificates must have */
 	struct conf_str crl; /* PEM: revoked certificates, of leaf and CAs */
 	int verify_depth;    /* CAs between the client's and a known one */
+	struct conf_early_data early; /* that of the listener if not given */
 	struct loc loc;
 };
 
@@ -94,6 +108,7 @@ struct conf_listen {
 	struct conf_str ciphersuites; /* TLS 1.3 */
 	struct conf_str groups;
 	struct conf_strs alpn; /* protocols we speak, the preferred one first */
+	struct conf_early_data early;
 	int64_t handshake_timeout; /* milliseconds, as all times below */
 	int64_t idle_timeout;
 	int64_t shutdown_timeout;

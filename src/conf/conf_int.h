@@ -22,6 +22,7 @@ enum conf_section {
 	CONF_SECTION_TICKETS,
 	CONF_SECTION_LISTEN,
 	CONF_SECTION_CERTIFICATE,
+	CONF_SECTION_EARLY_DATA, /* in a listen or certificate section */
 	CONF_SECTION_COUNT
 };
 
@@ -45,7 +46,7 @@ struct conf_given {
 	struct err *err;
 };
 
-/* target: the struct conf, conf_listen or conf_certificate. */
+/* target: the struct conf, conf_listen, conf_certificate, conf_early_data. */
 struct conf_kind {
 	/* Store the value; one more of a list. 0, or -1 with the error set. */
 	int (*add)(const struct conf_given *, void *target);
@@ -91,6 +92,7 @@ extern const struct conf_kind conf_kind_service;
 extern const struct conf_kind conf_kind_resumption;
 extern const struct conf_kind conf_kind_version;
 extern const struct conf_kind conf_kind_client_cert;
+extern const struct conf_kind conf_kind_early_mode;
 /* kind_list.c */
 extern const struct conf_kind conf_kind_names;
 extern const struct conf_kind conf_kind_paths;

@@ -23,6 +23,9 @@
 #define CERTIFICATE(name, flags, kind, field, fallback, min, max)	\
 	ROW(CONF_SECTION_CERTIFICATE, conf_certificate, name, flags,	\
 	    kind, field, min, max)
+#define EARLY_DATA(name, flags, kind, field, fallback, min, max)	\
+	ROW(CONF_SECTION_EARLY_DATA, conf_early_data, name, flags, kind, \
+	    field, min, max)
 
 const struct conf_directive conf_directives[] = {
 #include "conf/directives.def"
@@ -43,6 +46,7 @@ static const struct {
 	[CONF_SECTION_TICKETS] = { "tickets", CONF_SECTION_ROOT },
 	[CONF_SECTION_LISTEN] = { "listen", CONF_SECTION_ROOT },
 	[CONF_SECTION_CERTIFICATE] = { "certificate", CONF_SECTION_LISTEN },
+	[CONF_SECTION_EARLY_DATA] = { "early_data", CONF_SECTION_LISTEN },
 };
 
 static int misplaced(const char *, enum conf_section, enum conf_section,

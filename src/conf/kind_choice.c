@@ -123,6 +123,13 @@ static const struct choice client_cert_rows[] = {
 };
 CHOICE_KIND(client_cert, false, 3);
 
+static const struct choice early_mode_rows[] = {
+	{ "off", CONF_EARLY_OFF },
+	{ "accept", CONF_EARLY_ACCEPT },
+	{ "postpone", CONF_EARLY_POSTPONE },
+};
+CHOICE_KIND(early_mode, false, 3);
+
 const char *
 conf_service_name(enum conf_service service)
 {

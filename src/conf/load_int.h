@@ -11,7 +11,7 @@ struct conf_loader {
 	struct conf *conf;
 	struct err *err; /* text "": no error so far */
 	struct conf_source *source;
-	const cfg_t *listen, *certificate; /* the ones being read */
+	const cfg_t *listen, *certificate, *early; /* the ones being read */
 	struct {
 		bool defaulted;
 		struct loc loc; /* file NULL: not set */

@@ -14,8 +14,17 @@
 #include "conf/load_int.h"
 
 static int value_cb(cfg_t *, cfg_opt_t *, const char *, void *);
+static int early_value_cb(cfg_t *, cfg_opt_t *, const char *, void *);
+static int certificate_early_value_cb(cfg_t *, cfg_opt_t *, const char *,
+    void *);
+static int take(cfg_t *, cfg_opt_t *, const char *, enum conf_section,
+    void *);
 static int section_end_cb(cfg_t *, cfg_opt_t *);
 static void *target_of(cfg_t *, enum conf_section);
+static struct conf_listen *this_listen(void);
+static struct conf_certificate *this_certificate(void);
+static void default_early(struct conf_early_data *);
+static int begin_early(cfg_t *, struct conf_early_data *);
 static void begin(enum conf_section);
 static void clear_emptied(cfg_t *);
 
@@ -25,10 +34,12 @@ static void clear_emptied(cfg_t *);
 #define REUSEPORT_DEFAULT "no"
 #endif
 
-#define DIRECTIVE(word, option_flags, kind, field, fallback, min, max)	\
+#define OPTION(word, option_flags, fallback, callback)			\
 	{ .name = #word, .type = CFGT_PTR, .flags = option_flags,	\
 	    .def = { .parsed = (char[]){ fallback } },			\
-	    .parsecb = value_cb },
+	    .parsecb = callback },
+#define DIRECTIVE(word, option_flags, kind, field, fallback, min, max)	\
+	OPTION(word, option_flags, fallback, value_cb)
 #define SECTION(word, option_flags, options)				\
 	{ .name = word, .type = CFGT_SEC, .flags = option_flags,	\
 	    .subopts = options, .validcb = section_end_cb }
@@ -48,9 +59,29 @@ static cfg_opt_t tickets_options[] = {
 	CFG_END()
 };
 
+/*
+ * libConfuse does not tell in which section a section stands, hence two. MULTI
+ * keeps it from making one in every section that has none: a certificate
+ * without one has the listener's.
+ */
+static cfg_opt_t early_options[] = {
+#define EARLY_DATA(word, option_flags, kind, field, fallback, min, max)	\
+	OPTION(word, option_flags, fallback, early_value_cb)
+#include "conf/directives.def"
+	CFG_END()
+};
+
+static cfg_opt_t certificate_early_options[] = {
+#define EARLY_DATA(word, option_flags, kind, field, fallback, min, max)	\
+	OPTION(word, option_flags, fallback, certificate_early_value_cb)
+#include "conf/directives.def"
+	CFG_END()
+};
+
 static cfg_opt_t certificate_options[] = {
 #define CERTIFICATE DIRECTIVE
 #include "conf/directives.def"
+	SECTION("early_data", CFGF_MULTI, certificate_early_options),
 	CFG_END()
 };
 
@@ -58,6 +89,7 @@ static cfg_opt_t listen_options[] = {
 #define LISTEN DIRECTIVE
 #include "conf/directives.def"
 	SECTION("certificate", TITLED, certificate_options),
+	SECTION("early_data", CFGF_MULTI, early_options),
 	INCLUDE,
 	CFG_END()
 };
@@ -72,22 +104,52 @@ cfg_opt_t conf_options[] = {
 	CFG_END()
 };
 
-/* libConfuse has a value, from the text or a default of ours. */
 static int
 value_cb(cfg_t *cfg, cfg_opt_t *opt, const char *text, void *result)
+{
+	enum conf_section section = conf_section_find(cfg->name);
+
+	*(void **)result = NULL;
+	return take(cfg, opt, text, section, target_of(cfg, section));
+}
+
+static int
+early_value_cb(cfg_t *cfg, cfg_opt_t *opt, const char *text, void *result)
+{
+	struct conf_early_data *early = &this_listen()->early;
+
+	*(void **)result = NULL;
+	if (begin_early(cfg, early) == -1)
+		return -1;
+	return take(cfg, opt, text, CONF_SECTION_EARLY_DATA, early);
+}
+
+static int
+certificate_early_value_cb(cfg_t *cfg, cfg_opt_t *opt, const char *text,
+    void *result)
+{
+	struct conf_early_data *early = &this_certificate()->early;
+
+	*(void **)result = NULL;
+	if (begin_early(cfg, early) == -1)
+		return -1;
+	return take(cfg, opt, text, CONF_SECTION_EARLY_DATA, early);
+}
+
+/* libConfuse has a value, from the text or a default of ours. */
+static int
+take(cfg_t *cfg, cfg_opt_t *opt, const char *text, enum conf_section section,
+    void *target)
 {
 	struct conf_given g = { .text = text, .loc = conf_here(cfg),
 		.folder = "", .err = conf_loader->err };
 	const struct conf_directive *d;
-	void *target;
 	size_t i;
 
-	*(void **)result = NULL;
-	d = conf_directive_find(conf_section_find(cfg->name), opt->name);
+	d = conf_directive_find(section, opt->name);
 	g.directive = d;
 	if (conf_loader->source != NULL)
 		g.folder = conf_loader->source->folder;
-	target = target_of(cfg, d->section);
 	i = (size_t)(d - conf_directives);
 	if (!(d->flags & CFGF_LIST) && !conf_loader->set[i].defaulted) {
 		conf_loader->set[i].defaulted = true;
@@ -125,8 +187,9 @@ target_of(cfg_t *cfg, enum conf_section section)
 		memset(l, 0, sizeof(*l));
 		l->name = xstrdup(cfg->title);
 		l->loc = conf_here(cfg);
+		default_early(&l->early);
 	}
-	l = &conf->listens[conf->nlistens - 1];
+	l = this_listen();
 	if (section == CONF_SECTION_LISTEN)
 		return l;
 	if (cfg != conf_loader->certificate) {
@@ -139,7 +202,56 @@ target_of(cfg_t *cfg, enum conf_section section)
 		c->title = xstrdup(cfg->title);
 		c->loc = conf_here(cfg);
 	}
-	return &l->certificates[l->ncertificates - 1];
+	return this_certificate();
+}
+
+static struct conf_listen *
+this_listen(void)
+{
+	return &conf_loader->conf->listens[conf_loader->conf->nlistens - 1];
+}
+
+static struct conf_certificate *
+this_certificate(void)
+{
+	return &this_listen()->certificates[this_listen()->ncertificates - 1];
+}
+
+/* What holds for a listener without the section. */
+static void
+default_early(struct conf_early_data *early)
+{
+	static const char *const texts[][2] = {
+#define EARLY_DATA(word, option_flags, kind, field, fallback, min, max)	\
+		{ #word, fallback },
+#include "conf/directives.def"
+	};
+	struct conf_given g = { .folder = "", .err = conf_loader->err };
+	size_t i;
+
+	for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		g.directive = conf_directive_find(CONF_SECTION_EARLY_DATA,
+		    texts[i][0]);
+		g.text = texts[i][1];
+		(void)g.directive->kind->add(&g, early);
+	}
+}
+
+static int
+begin_early(cfg_t *cfg, struct conf_early_data *early)
+{
+	struct loc loc = conf_here(cfg);
+
+	if (cfg == conf_loader->early)
+		return 0;
+	conf_loader->early = cfg;
+	if (early->loc.file != NULL)
+		return err_set(conf_loader->err, &loc, "there are two sections "
+		    "early_data; the first is at %s:%d", early->loc.file,
+		    early->loc.line);
+	early->loc = loc;
+	begin(CONF_SECTION_EARLY_DATA);
+	return 0;
 }
 
 /* Nothing is set in a new section. */
@@ -171,21 +283,19 @@ clear_emptied(cfg_t *cfg)
 static int
 section_end_cb(cfg_t *cfg, cfg_opt_t *opt)
 {
-	struct conf_listen *l;
+	enum conf_section section = conf_section_find(opt->name);
 
-	clear_emptied(cfg_opt_getnsec(opt, cfg_opt_size(opt) - 1));
-	if (conf_loader->conf->nlistens == 0)
-		return 0;
-	l = &conf_loader->conf->listens[conf_loader->conf->nlistens - 1];
-	switch (conf_section_find(opt->name)) {
+	if (section != CONF_SECTION_EARLY_DATA)
+		clear_emptied(cfg_opt_getnsec(opt, cfg_opt_size(opt) - 1));
+	switch (section) {
 	case CONF_SECTION_LISTEN:
-		return conf_check_listen(l, conf_later(
+		return conf_check_listen(this_listen(), conf_later(
 		    conf_set_at(CONF_SECTION_LISTEN, "minimum_version"),
 		    conf_set_at(CONF_SECTION_LISTEN, "maximum_version")),
 		    conf_loader->err);
 	case CONF_SECTION_CERTIFICATE:
-		return conf_check_certificate(
-		    &l->certificates[l->ncertificates - 1], conf_loader->err);
+		return conf_check_certificate(this_certificate(),
+		    conf_loader->err);
 	default:
 		return 0;
 	}

@@ -23,6 +23,16 @@ print_section(enum conf_section section, const void *target,
 }
 
 static void
+print_early(const struct conf_early_data *early, const char *indent,
+    const char *more, FILE *fp)
+{
+	fprintf(fp, "\n%s%s {\n", indent,
+	    conf_section_name(CONF_SECTION_EARLY_DATA));
+	print_section(CONF_SECTION_EARLY_DATA, early, more, fp);
+	fprintf(fp, "%s}\n", indent);
+}
+
+static void
 print_named(enum conf_section section, const char *name, const char *indent,
     FILE *fp)
 {
@@ -46,12 +56,16 @@ conf_print(const struct conf *conf, FILE *fp)
 	for (l = conf->listens; l < conf->listens + conf->nlistens; l++) {
 		print_named(CONF_SECTION_LISTEN, l->name, "", fp);
 		print_section(CONF_SECTION_LISTEN, l, "\t", fp);
+		print_early(&l->early, "\t", "\t\t", fp);
 		for (c = l->certificates;
 		    c < l->certificates + l->ncertificates; c++) {
 			print_named(CONF_SECTION_CERTIFICATE, c->title, "\t",
 			    fp);
 			print_section(CONF_SECTION_CERTIFICATE, c, "\t\t",
 			    fp);
+			if (c->early.loc.file != NULL)
+				print_early(&c->early, "\t\t", "\t\t\t",
+				    fp);
 			fputs("\t}\n", fp);
 		}
 		fputs("}\n", fp);

@@ -32,6 +32,11 @@ static void count(const struct conn *);
 void
 conn_finish(struct conn *c)
 {
+	if (c->state == CONN_HANDSHAKE && conn_serves(c)) {
+		/* OpenSSL sends no close_notify in the handshake. */
+		c->flags |= CONN_F_FINISH_LATER;
+		return;
+	}
 	if (c->state != CONN_OPEN || c->flags & CONN_F_FINISHED)
 		return;
 	ERR_clear_error();
@@ -121,6 +126,7 @@ conn_release(struct conn *c)
 	conn_later_remove(c);
 	TAILQ_REMOVE(&hub->conns, c, link);
 	free(c->rest);
+	free(c->early);
 	free(c->error);
 	free(c);
 }

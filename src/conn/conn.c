@@ -96,6 +96,8 @@ make_tls(struct conn *c)
 		return -1;
 	BIO_up_ref(hub->bio);
 	SSL_set_bio(c->ssl, hub->bio, hub->bio);
+	if (tls_front_early_data(c->listener->tls))
+		c->flags |= CONN_F_EARLY_TRY;
 	return 0;
 }
 
@@ -185,6 +187,7 @@ conn_leave(struct conn *c)
 static bool
 step(struct conn *c)
 {
+	conn_early_give(c);
 	if (c->state == CONN_HANDSHAKE)
 		conn_handshake(c);
 	if (c->state == CONN_OPEN)

@@ -34,6 +34,7 @@ struct tls_front;
 struct conn_ops {
 	const char *name;
 	size_t state_size; /* of conn_state(), zeroed */
+	bool takes_early;  /* false: early data come after `ready`, too */
 
 	/*
 	 * Once for each listener, in the master: make what all connections of
@@ -44,10 +45,18 @@ struct conn_ops {
 
 	/* The ClientHello was good; the handshake goes on meanwhile. */
 	void (*begin)(struct conn *);
+	/*
+	 * Early data (0-RTT) were accepted: `data` brings them, before
+	 * `ready`, and conn_write() and all else may be called from now on.
+	 * What comes before `ready` is early data; what comes after is not,
+	 * unless the service had paused. Only with takes_early, and unless
+	 * the configuration says "postpone".
+	 */
+	void (*early)(struct conn *);
 	/* The handshake is complete. */
 	void (*ready)(struct conn *);
 	/*
-	 * Clear text, len > 0, never before `ready`. The service takes all of
+	 * Clear text, len > 0, never before `early` or `ready`. It takes all of
 	 * it; it calls conn_pause() when it wants no more for now. buf is
 	 * scratch: gone after the return. NULL: thrown away.
 	 */
@@ -209,6 +218,8 @@ struct conn_info {
 	const char *sni; /* NULL: none was sent */
 	const char *certificate, *version, *cipher, *group;
 	const char *resumed; /* full, id, ticket, stateful */
+	const char *early;   /* what became of early data; none, accepted, … */
+	uint64_t early_in;   /* bytes of them */
 	int session_worker;  /* that made the session; -1: not known */
 	const char *client_certificate;
 	char alpn[256]; /* "": none was chosen */

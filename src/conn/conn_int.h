@@ -70,7 +70,15 @@ enum conn_state {
 #define CONN_F_RECHECK (1u << 21)  /* is in hub->recheck */
 #define CONN_F_RECHECK_SERVICE (1u << 22) /* the service asked for it */
 
-/* Ciphertext received and not yet shown to OpenSSL. */
+#define CONN_F_EARLY_TRY (1u << 23) /* early data may still be read */
+#define CONN_F_EARLY_IN (1u << 24)  /* … were accepted */
+#define CONN_F_EARLY (1u << 25)	    /* … and are served at once */
+#define CONN_F_FINISH_LATER (1u << 26) /* conn_finish() in the handshake */
+
+/*
+ * Input that is kept: ciphertext not yet shown to OpenSSL (rest), early data
+ * that the service is to get later (early).
+ */
 struct conn_rest {
 	size_t pos, len;
 	uint8_t data[];
@@ -92,6 +100,7 @@ struct conn {
 	TAILQ_ENTRY(conn) again;
 	TAILQ_ENTRY(conn) recheck;
 	struct conn_rest *rest;
+	struct conn_rest *early;
 	struct conn_out *out;
 	char *error;
 	const char *backend;
@@ -105,6 +114,7 @@ struct conn {
 	uint32_t flags;
 	uint32_t deadline; /* place in hub->deadlines; 0: none */
 	uint32_t hint;	   /* conn_write_hint() */
+	uint32_t early_in; /* bytes of early data */
 	uint8_t state;	   /* enum conn_state */
 	uint8_t reason;	   /* enum close_reason */
 	union {
@@ -182,9 +192,24 @@ void conn_event_cb(evutil_socket_t, short, void *);
 
 /* handshake.c, stream.c: what there is to do in these states */
 void conn_handshake(struct conn *);
+void conn_begin(struct conn *);
 void conn_stream(struct conn *);
+void conn_deliver(struct conn *, const uint8_t *, size_t);
+
+/* early.c */
+int conn_early_read(struct conn *);
+void conn_early_failed(struct conn *);
+void conn_early_give(struct conn *);
 bool conn_wants_input(const struct conn *);
 bool conn_give_room(struct conn *);
+
+/* Whether the service may write, and be told of what comes. */
+static inline bool
+conn_serves(const struct conn *c)
+{
+	return c->state == CONN_OPEN ||
+	    (c->state == CONN_HANDSHAKE && c->flags & CONN_F_EARLY);
+}
 
 /* close.c */
 void conn_set_ssl_error(struct conn *);

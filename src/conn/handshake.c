@@ -10,7 +10,8 @@
 #include "conn/conn_int.h"
 #include "tls/tls.h"
 
-static void begin(struct conn *);
+static int advance(struct conn *);
+static void fail(struct conn *);
 static void complete(struct conn *);
 static void cut(struct conn *);
 
@@ -21,18 +22,15 @@ conn_handshake(struct conn *c)
 	int ret;
 
 	while (hub->in_len > 0 || conn_input(c)) {
-		ERR_clear_error();
-		ret = SSL_do_handshake(c->ssl);
-		if (c->state == CONN_DEAD)
-			return; /* out of memory in conn_output_put() */
+		ret = advance(c);
+		if (c->state != CONN_HANDSHAKE)
+			return; /* the service, or out of memory */
 		if (ret == 1) {
 			complete(c);
 			return;
 		}
 		if (SSL_get_error(c->ssl, ret) != SSL_ERROR_WANT_READ) {
-			conn_set_ssl_error(c);
-			conn_abort(c, c->flags & CONN_F_NOT_TLS ?
-			    CLOSE_NOT_TLS : CLOSE_HANDSHAKE);
+			fail(c);
 			return;
 		}
 	}
@@ -43,12 +41,36 @@ conn_handshake(struct conn *c)
 	/* An answer to the ClientHello: send it, then use the time it takes. */
 	if (hub->tx_len > 0 && !(c->flags & CONN_F_BEGUN)) {
 		conn_output_flush(c);
-		begin(c);
+		conn_begin(c);
 	}
 }
 
+/* As SSL_do_handshake(), with early data on the way. */
+static int
+advance(struct conn *c)
+{
+	int ret;
+
+	ret = 1;
+	if (c->flags & CONN_F_EARLY_TRY)
+		ret = conn_early_read(c);
+	if (ret != 1 || c->state != CONN_HANDSHAKE)
+		return ret;
+	ERR_clear_error();
+	return SSL_do_handshake(c->ssl);
+}
+
 static void
-begin(struct conn *c)
+fail(struct conn *c)
+{
+	conn_early_failed(c);
+	conn_set_ssl_error(c);
+	conn_abort(c, c->flags & CONN_F_NOT_TLS ? CLOSE_NOT_TLS :
+	    CLOSE_HANDSHAKE);
+}
+
+void
+conn_begin(struct conn *c)
 {
 	c->flags |= CONN_F_BEGUN;
 	if (c->state == CONN_HANDSHAKE && c->listener->ops->begin != NULL)
@@ -62,7 +84,7 @@ complete(struct conn *c)
 	enum metric m;
 
 	if (!(c->flags & CONN_F_BEGUN))
-		begin(c);
+		conn_begin(c);
 	if (c->state != CONN_HANDSHAKE)
 		return;
 	m = SSL_session_reused(c->ssl) ? METRIC_HANDSHAKES_RESUMED :
@@ -73,6 +95,8 @@ complete(struct conn *c)
 	c->state = CONN_OPEN;
 	if (ops->ready != NULL)
 		ops->ready(c);
+	if (c->flags & CONN_F_FINISH_LATER)
+		conn_finish(c);
 	if (c->hub->draining && c->state == CONN_OPEN && ops->drain != NULL)
 		ops->drain(c);
 }

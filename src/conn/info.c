@@ -16,7 +16,7 @@ conn_info(struct conn *c, struct conn_info *info)
 	info->id = c->id;
 	info->listener = c->listener->conf->name;
 	info->certificate = info->version = info->cipher = info->group = "-";
-	info->resumed = info->client_certificate = "-";
+	info->resumed = info->client_certificate = info->early = "-";
 	info->session_worker = -1;
 	addr_format(&c->client.sa, sizeof(c->client), info->client,
 	    sizeof(info->client));
@@ -25,7 +25,9 @@ conn_info(struct conn *c, struct conn_info *info)
 	info->sni = tls_server_name(c->ssl);
 	info->certificate = tls_certificate_title(c->ssl);
 	info->client_certificate = tls_client_verdict(c->ssl);
-	if (c->flags & CONN_F_READY)
+	info->early = tls_early_name(tls_early(c->ssl));
+	info->early_in = c->early_in;
+	if (c->flags & (CONN_F_READY | CONN_F_EARLY))
 		handshake_info(c, info);
 }
 

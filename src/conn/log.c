@@ -63,6 +63,7 @@ put_fields(struct kv *kv, struct conn *c)
 	kv_text(kv, names[FIELD_GROUP], info.group);
 	kv_text(kv, names[FIELD_ALPN], info.alpn);
 	kv_text(kv, names[FIELD_RESUMED], info.resumed);
+	kv_text(kv, names[FIELD_EARLY], info.early);
 	if (info.session_worker >= 0)
 		kv_number(kv, names[FIELD_MADE_BY],
 		    (uint64_t)info.session_worker);
@@ -82,6 +83,7 @@ put_end(struct kv *kv, const struct conn *c)
 	    c->backend != NULL ? c->connect_us : -1);
 	kv_ms(kv, names[FIELD_TOTAL_MS], c->hub->now - c->started);
 	kv_number(kv, names[FIELD_IN], c->in);
+	kv_number(kv, names[FIELD_EARLY_IN], c->early_in);
 	kv_number(kv, names[FIELD_OUT], c->out_bytes);
 	kv_text(kv, names[FIELD_CLOSE], close_reason_name(c->reason));
 	kv_text(kv, names[FIELD_ERROR], c->error);

@@ -11,7 +11,6 @@
 
 static bool takes_input(const struct conn *);
 static void read_records(struct conn *);
-static void deliver(struct conn *, size_t);
 static void end_of_input(struct conn *);
 static bool closed_by_client(const struct conn *);
 static bool room(const struct conn *);
@@ -91,21 +90,22 @@ read_records(struct conn *c)
 	if (error != SSL_ERROR_WANT_READ && error != SSL_ERROR_ZERO_RETURN)
 		conn_set_ssl_error(c);
 	if (len > 0)
-		deliver(c, len);
+		conn_deliver(c, c->hub->clear, len);
 	if (error != SSL_ERROR_WANT_READ && error != SSL_ERROR_ZERO_RETURN)
 		conn_abort(c, CLOSE_PROTOCOL);
 }
 
-static void
-deliver(struct conn *c, size_t len)
+/* Clear text for the service. */
+void
+conn_deliver(struct conn *c, const uint8_t *buf, size_t len)
 {
 	const struct conn_ops *ops = c->listener->ops;
 
 	c->in += len;
 	slot_add(c->hub->conf.slot, METRIC_BYTES_IN, len);
-	if (c->state == CONN_OPEN && !(c->flags & CONN_F_DISCARD) &&
+	if (conn_serves(c) && !(c->flags & CONN_F_DISCARD) &&
 	    ops->data != NULL)
-		ops->data(c, c->hub->clear, len);
+		ops->data(c, buf, len);
 }
 
 /* After a reset there is nobody to tell: conn_close_step() sees to it. */
@@ -135,12 +135,14 @@ conn_write(struct conn *c, const void *buf, size_t len)
 	const uint8_t *p = buf;
 	size_t n, left;
 
-	if (c->state != CONN_OPEN || c->flags & CONN_F_FINISHED)
+	if (!conn_serves(c) ||
+	    c->flags & (CONN_F_FINISHED | CONN_F_FINISH_LATER))
 		return false;
 	c->flags |= CONN_F_UNSENT;
 	for (left = len; left > 0; left -= n, p += n) {
 		ERR_clear_error();
-		if (SSL_write_ex(c->ssl, p, left, &n) != 1) {
+		if (!(c->state == CONN_OPEN ? SSL_write_ex(c->ssl, p, left, &n) :
+			SSL_write_early_data(c->ssl, p, left, &n))) {
 			conn_set_ssl_error(c);
 			conn_abort(c, CLOSE_PROTOCOL);
 			return false;
@@ -172,7 +174,8 @@ conn_has_room(struct conn *c)
 static bool
 room(const struct conn *c)
 {
-	return c->state == CONN_OPEN && !(c->flags & CONN_F_FINISHED) &&
+	return conn_serves(c) &&
+	    !(c->flags & (CONN_F_FINISHED | CONN_F_FINISH_LATER)) &&
 	    !conn_output_waits(c) && c->hub->share_write > 0;
 }
 

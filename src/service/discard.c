@@ -9,4 +9,5 @@
 
 const struct conn_ops discard_ops = {
 	.name = "discard",
+	.takes_early = true,
 };

@@ -13,6 +13,7 @@ static void echo_room(struct conn *);
 
 const struct conn_ops echo_ops = {
 	.name = "echo",
+	.takes_early = true,
 	.data = echo_data,
 	.room = echo_room,
 };

@@ -30,6 +30,7 @@
 
 static int proxy_setup(const struct conf_listen *, void **, struct err *);
 static void proxy_begin(struct conn *);
+static void proxy_early(struct conn *);
 static void proxy_ready(struct conn *);
 static void proxy_data(struct conn *, const uint8_t *, size_t);
 static void proxy_eof(struct conn *, bool);
@@ -53,7 +54,9 @@ const struct conn_ops proxy_ops = {
 	.state_size = sizeof(struct leg),
 	.setup = proxy_setup,
 	.teardown = free,
+	.takes_early = true,
 	.begin = proxy_begin,
+	.early = proxy_early,
 	.ready = proxy_ready,
 	.data = proxy_data,
 	.eof = proxy_eof,
@@ -79,6 +82,16 @@ static void
 proxy_begin(struct conn *c)
 {
 	proxy_connect(c);
+}
+
+static void
+proxy_early(struct conn *c)
+{
+	struct leg *leg = conn_state(c);
+
+	leg->flags |= LEG_F_EARLY;
+	if (leg->state == LEG_UP)
+		from_backend(c);
 }
 
 static void
@@ -320,7 +333,8 @@ from_backend(struct conn *c)
 	ssize_t n;
 	int error;
 
-	while (leg->state == LEG_UP && leg->flags & LEG_F_READY &&
+	while (leg->state == LEG_UP &&
+	    leg->flags & (LEG_F_READY | LEG_F_EARLY) &&
 	    leg->flags & LEG_F_READABLE && conn_has_room(c)) {
 		want = conn_write_hint(c);
 		n = recv(leg->fd, buf, want, 0);

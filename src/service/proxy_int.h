@@ -39,6 +39,7 @@ enum leg_state {
 #define LEG_F_WATCH_OUT (1u << 9)  /* registered for EV_WRITE, too */
 #define LEG_F_TELLS_END (1u << 10) /* … for EV_CLOSED */
 #define LEG_F_DOUBT (1u << 11)	   /* a reset may hide behind the last read */
+#define LEG_F_EARLY (1u << 12)	   /* the client may be written to before */
 
 /* Clear text that the backend has not taken yet. */
 struct leg_pending {

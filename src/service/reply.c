@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The service `reply`: sends a fixed text and closes, whatever the client
- * says. The simplest TLS server there is. Worker.
+ * says. The simplest TLS server there is. A client with early data gets the
+ * text before its handshake is complete. Worker.
  */
 #include "config.h"
 
@@ -9,18 +10,29 @@
 
 #include "service/service_int.h"
 
-static void reply_ready(struct conn *);
+struct reply {
+	bool sent;
+};
+
+static void reply_send(struct conn *);
 
 const struct conn_ops reply_ops = {
 	.name = "reply",
-	.ready = reply_ready,
+	.state_size = sizeof(struct reply),
+	.takes_early = true,
+	.early = reply_send,
+	.ready = reply_send,
 };
 
 static void
-reply_ready(struct conn *c)
+reply_send(struct conn *c)
 {
+	struct reply *r = conn_state(c);
 	const char *text = conn_listener(c)->conf->text;
 
+	if (r->sent)
+		return;
+	r->sent = true;
 	(void)conn_write(c, text, strlen(text));
 	conn_end(c);
 }

@@ -37,6 +37,7 @@ static void describe(struct conn *, char *, size_t);
 const struct conn_ops trace_ops = {
 	.name = "trace",
 	.state_size = sizeof(struct trace),
+	.takes_early = true,
 	.data = trace_data,
 	.eof = trace_eof,
 };
@@ -124,6 +125,8 @@ describe(struct conn *c, char *line, size_t size)
 		    (uint64_t)info.session_worker);
 	else
 		kv_text(&kv, "session_worker", NULL);
+	kv_text(&kv, "early", info.early);
+	kv_number(&kv, "early_in", info.early_in);
 	kv_text(&kv, "certificate", info.certificate);
 	kv_text(&kv, "client_certificate", info.client_certificate);
 	kv_number(&kv, "connection", info.id);

@@ -21,6 +21,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,6 +30,7 @@
 #include "stats/scoreboard.h"
 
 #define READ_TRIES 10000
+#define READ_SPINS 100
 #define COUNT_MAX 65536u /* keeps the size far from overflow */
 
 /* A counter must never take a lock that a dead process could hold. */
@@ -148,6 +150,8 @@ scoreboard_sum(const struct scoreboard *sb, unsigned worker, struct totals *t)
 		atomic_thread_fence(memory_order_acquire);
 		if (seq % 2 == 0 && seq == atomic_load(&sb->shared->seq))
 			return;
+		if (try >= READ_SPINS)
+			sched_yield(); /* it may want this very processor */
 	}
 }
 

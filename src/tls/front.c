@@ -47,6 +47,9 @@ tls_front_new(const struct conf_listen *listen,
 	front->timeout = shared->session_timeout;
 	front->policies = xcalloc(listen->ncertificates,
 	    sizeof(*front->policies));
+	for (i = 0; i < listen->ncertificates; i++)
+		if (listen->certificates[i].early.mode != CONF_EARLY_OFF)
+			front->early_data = true;
 	if (tls_alpn_list(front, &listen->alpn, err) == -1)
 		goto fail;
 	for (i = 0; i < listen->ncertificates; i++) {
@@ -107,6 +110,9 @@ policy_build(struct tls_policy *p, const struct conf_listen *listen,
 	int code;
 
 	p->title = xstrdup(conf->title);
+	if (conf->early.mode != CONF_EARLY_OFF)
+		p->early_max = (uint32_t)conf->early.maximum;
+	p->early_postpone = conf->early.mode == CONF_EARLY_POSTPONE;
 	if ((p->ctx = SSL_CTX_new(TLS_server_method())) == NULL ||
 	    !SSL_CTX_set_app_data(p->ctx, p))
 		return err_set(err, &conf->loc, "certificate \"%s\": %s",
@@ -215,6 +221,8 @@ set_callbacks(struct tls_policy *p)
 		front->store = SSL_CTX_sess_get_new_cb(ctx);
 		SSL_CTX_sess_set_new_cb(ctx, tls_note_session_cb);
 	}
+	if (front->early_data)
+		tls_early_setup(ctx);
 	if (front->alpn != NULL)
 		SSL_CTX_set_alpn_select_cb(ctx, tls_alpn_cb, front);
 }

@@ -27,9 +27,9 @@ static struct tls_policy *name_find(const struct tls_front *, const uint8_t *,
 static struct tls_policy *name_lookup(const struct tls_front *, const char *);
 static int name_compare(const void *, const void *);
 static int name_compare_key(const void *, const void *);
-static int name_again(const struct tls_peer *, const uint8_t *, size_t,
+static int name_again(struct tls_peer *, const uint8_t *, size_t,
     int *alert);
-static int peer_new(SSL *, const uint8_t *, size_t);
+static struct tls_peer *peer_new(SSL *, const uint8_t *, size_t);
 static void peer_free_cb(void *, void *, CRYPTO_EX_DATA *, int, long, void *);
 static void lower(char *, const void *, size_t);
 
@@ -93,7 +93,7 @@ int
 tls_hello_cb(SSL *ssl, int *alert, void *arg)
 {
 	struct tls_front *front = arg;
-	const struct tls_peer *peer;
+	struct tls_peer *peer;
 	const struct tls_policy *policy;
 	const uint8_t *name;
 	size_t len;
@@ -112,11 +112,12 @@ tls_hello_cb(SSL *ssl, int *alert, void *arg)
 		}
 		policy = &front->policies[0];
 	}
-	if (peer_new(ssl, name, len) == -1 ||
+	if ((peer = peer_new(ssl, name, len)) == NULL ||
 	    tls_policy_apply(policy, ssl) == -1) {
 		*alert = SSL_AD_INTERNAL_ERROR;
 		return SSL_CLIENT_HELLO_ERROR;
 	}
+	tls_early_offered(ssl, peer);
 	return SSL_CLIENT_HELLO_SUCCESS;
 }
 
@@ -207,9 +208,10 @@ name_compare_key(const void *key, const void *b)
  * did (RFC 8446 4.1.2): the policy has been chosen.
  */
 static int
-name_again(const struct tls_peer *peer, const uint8_t *name, size_t len,
+name_again(struct tls_peer *peer, const uint8_t *name, size_t len,
     int *alert)
 {
+	peer->retried = true;
 	if (strlen(peer->name) == len &&
 	    (len == 0 || memcmp(peer->name, name, len) == 0))
 		return SSL_CLIENT_HELLO_SUCCESS;
@@ -218,20 +220,20 @@ name_again(const struct tls_peer *peer, const uint8_t *name, size_t len,
 	return SSL_CLIENT_HELLO_ERROR;
 }
 
-static int
+static struct tls_peer *
 peer_new(SSL *ssl, const uint8_t *name, size_t len)
 {
 	struct tls_peer *peer;
 
 	if ((peer = calloc(1, sizeof(*peer) + len + 1)) == NULL)
-		return -1;
+		return NULL;
 	peer->session_worker = -1;
 	if (len > 0)
 		memcpy(peer->name, name, len);
 	if (SSL_set_ex_data(ssl, peer_index, peer))
-		return 0;
+		return peer;
 	free(peer);
-	return -1;
+	return NULL;
 }
 
 static void

@@ -110,6 +110,7 @@ note_write(const SSL *ssl, SSL_SESSION *sess)
 {
 	const struct tls_front *front;
 	int64_t deadline, left;
+	const char *name;
 	uint8_t b[NOTE_LEN];
 	size_t i;
 
@@ -123,14 +124,16 @@ note_write(const SSL *ssl, SSL_SESSION *sess)
 		left = front->timeout;
 	if (left > WEEK && SSL_version(ssl) >= TLS1_3_VERSION)
 		left = WEEK;
+	/* Every ClientHello has the name again; only early.c compares them. */
+	name = tls_policy(ssl)->early_max > 0 && tls_peer(ssl)->name[0] != '\0'
+	    && SSL_version(ssl) >= TLS1_3_VERSION ? tls_peer(ssl)->name : NULL;
 	b[0] = NOTE_LAYOUT;
 	b[1] = (uint8_t)(front->worker >> 8);
 	b[2] = (uint8_t)front->worker;
 	for (i = 3; i < NOTE_LEN; i++)
 		b[i] = (uint8_t)(deadline >> 8 * (NOTE_LEN - 1 - i));
-	/* The name is in every ClientHello again: no need to keep it here. */
 	return SSL_SESSION_set1_ticket_appdata(sess, b, sizeof(b)) &&
-	    SSL_SESSION_set1_hostname(sess, NULL) &&
+	    SSL_SESSION_set1_hostname(sess, name) &&
 	    SSL_SESSION_set_timeout(sess, (long)left);
 }
 

@@ -75,7 +75,7 @@ tls_policy_apply(const struct tls_policy *p, SSL *ssl)
 		return -1;
 	SSL_set_verify(ssl, p->verify_mode, NULL);
 	SSL_set_verify_depth(ssl, p->verify_depth);
-	return 0;
+	return tls_early_apply(p, ssl);
 }
 
 /*

@@ -67,6 +67,30 @@ enum tls_resumed tls_resumed(const SSL *);
 const char *tls_resumed_name(enum tls_resumed);
 
 /*
+ * Early data (0-RTT). If a front accepts them under any policy its connections
+ * begin with SSL_read_early_data(), until that has nothing more to read.
+ */
+enum tls_early {
+	TLS_EARLY_NONE, /* "none": the client sent none */
+#define X(ID, name, doc) TLS_EARLY_##ID,
+#include "tls/early.def"
+#undef X
+};
+bool tls_front_early_data(const struct tls_front *);
+/* Whether the service gets them only after the client's Finished. */
+bool tls_early_postponed(const SSL *);
+/*
+ * What became of them: to be called once when the server's flight is written,
+ * and tls_early_failed() when reading them has failed, before the error is
+ * taken from OpenSSL's queue.
+ */
+enum tls_early tls_early_settle(SSL *);
+void tls_early_failed(SSL *);
+/* What is known of it so far. */
+enum tls_early tls_early(const SSL *);
+const char *tls_early_name(enum tls_early);
+
+/*
  * The worker that made the session in use: -1 when the note in the session is
  * missing. After a full handshake this is the worker itself.
  */

@@ -18,6 +18,9 @@
  */
 #define TLS_ID_CONTEXT_LEN 16
 
+/* No session may send more early; early_data.maximum has this limit. */
+#define TLS_EARLY_MAX (1u << 20)
+
 /* One certificate { } section. Its SSL_CTX has it as app_data. */
 struct tls_policy {
 	struct tls_front *front;
@@ -26,6 +29,8 @@ struct tls_policy {
 	uint8_t id_context[TLS_ID_CONTEXT_LEN];
 	int verify_mode;
 	int verify_depth;
+	uint32_t early_max; /* bytes of early data; 0: none */
+	bool early_postpone;
 };
 
 struct tls_name {
@@ -39,6 +44,7 @@ struct tls_front {
 	struct tls_name *names; /* sorted by name */
 	size_t nnames;
 	bool unknown_name_reject;
+	bool early_data; /* under some policy */
 	enum conf_resumption resumption;
 	int64_t timeout; /* seconds */
 	unsigned worker;
@@ -56,6 +62,9 @@ struct tls_front {
 struct tls_peer {
 	int session_worker; /* -1: not known */
 	int64_t deadline;
+	bool early_offered; /* early data, in the first ClientHello */
+	bool retried;	    /* HelloRetryRequest */
+	enum tls_early early;
 	char name[]; /* the SNI; empty: none was sent */
 };
 
@@ -97,6 +106,11 @@ int tls_hello_names(struct tls_front *, const struct conf_listen *,
 int tls_hello_cb(SSL *, int *alert, void *front);
 struct tls_peer *tls_peer(const SSL *);
 struct tls_policy *tls_policy(const SSL *);
+
+/* early.c */
+void tls_early_setup(SSL_CTX *);
+int tls_early_apply(const struct tls_policy *, SSL *);
+void tls_early_offered(SSL *, struct tls_peer *);
 
 /* alpn.c */
 int tls_alpn_list(struct tls_front *, const struct conf_strs *, struct err *);

@@ -32,7 +32,6 @@
 
 static int attach_init(void);
 static void attach_index_new(void);
-static struct tlscache *ssl_cache(const SSL *);
 static int new_session_cb(SSL *, SSL_SESSION *);
 static SSL_SESSION *get_session_cb(SSL *, const unsigned char *, int, int *);
 static void remove_session_cb(SSL_CTX *, SSL_SESSION *);
@@ -87,16 +86,18 @@ attach_index_new(void)
  * is the one that it was switched to since, by server name. Without a cache
  * there, the sessions of that name are not kept.
  */
-static struct tlscache *
-ssl_cache(const SSL *ssl)
+struct tlscache *
+tlsc_ssl_cache(const SSL *ssl)
 {
+	if (ctx_index < 0)
+		return NULL;
 	return SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), ctx_index);
 }
 
 static int
 new_session_cb(SSL *ssl, SSL_SESSION *session)
 {
-	struct tlscache *cache = ssl_cache(ssl);
+	struct tlscache *cache = tlsc_ssl_cache(ssl);
 	unsigned char buf[TLSCACHE_DATA_MAX];
 	const unsigned char *id;
 	unsigned int idlen;
@@ -127,7 +128,7 @@ new_session_cb(SSL *ssl, SSL_SESSION *session)
 static SSL_SESSION *
 get_session_cb(SSL *ssl, const unsigned char *id, int idlen, int *copy)
 {
-	struct tlscache *cache = ssl_cache(ssl);
+	struct tlscache *cache = tlsc_ssl_cache(ssl);
 	unsigned char buf[TLSCACHE_DATA_MAX];
 	SSL_SESSION *session;
 	size_t len;

@@ -26,4 +26,7 @@ size_t tlsc_session_encode(SSL_SESSION *, unsigned char *buf, size_t size);
 SSL_SESSION *tlsc_session_decode(const unsigned char *buf, size_t len,
     const unsigned char *id, size_t idlen);
 
+/* attach.c: the cache of the SSL_CTX that ssl is in now; NULL: none. */
+struct tlscache *tlsc_ssl_cache(const SSL *);
+
 #endif

@@ -102,6 +102,28 @@ TLSCACHE_API int tlscache_attach(struct tlscache *, SSL_CTX *)
     TLSCACHE_MUST_CHECK;
 
 /*
+ * Have ctx, which tlscache_attach() was called for, accept early data (0-RTT,
+ * RFC 8446 section 8), up to max bytes, and those of each session once in all
+ * processes together. Makes tickets stateful (SSL_OP_NO_TICKET), replaces
+ * OpenSSL's own protection, which knows one process only
+ * (SSL_OP_NO_ANTI_REPLAY), and sets the callback that claims
+ * (SSL_CTX_set_allow_early_data_cb). Early data of a session that was made
+ * under another server name, if it tells, are refused; so is all that is in
+ * doubt. The handshake goes on without them. The server reads with
+ * SSL_read_early_data(). An SSL that a callback moves to another SSL_CTX
+ * keeps what it had: SSL_set_max_early_data() is for the callback to call.
+ */
+TLSCACHE_API int tlscache_early_data(SSL_CTX *, uint32_t max)
+    TLSCACHE_MUST_CHECK;
+
+/*
+ * What is claimed there, for an allow_early_data callback of one's own: the
+ * session that ssl resumes. 0 to the first caller of all processes; anything
+ * else, TLSCACHE_E_CLAIMED or why it could not be claimed, must refuse.
+ */
+TLSCACHE_API int tlscache_claim_session(SSL *) TLSCACHE_MUST_CHECK;
+
+/*
  * Store a copy of data under id until `expires`, in place of what was there.
  * When the cache is full the oldest entries go.
  */

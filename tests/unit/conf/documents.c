@@ -35,7 +35,7 @@ read_source(const char *name)
 	return text;
 }
 
-/* "#name" becomes " name"; "# text" stays. Returns how many there were. */
+/* "#name" and "#}" become " name" and " }"; "# text" stays. Returns how many there were. */
 static int
 uncomment(char *text)
 {
@@ -43,7 +43,8 @@ uncomment(char *text)
 	int n = 0;
 
 	for (p = text; *p != '\0'; p++)
-		if (p[0] == '#' && islower((unsigned char)p[1])) {
+		if (p[0] == '#' &&
+		    (islower((unsigned char)p[1]) || p[1] == '}')) {
 			*p = ' ';
 			n++;
 		}

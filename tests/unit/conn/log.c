@@ -60,10 +60,10 @@ static const char *const done_fields[] = {
 	" connection worker=7 id=1 client=127.0.0.1:",
 	" listener=https service=echo sni=a.example certificate=default "
 	    "version=TLSv1.3 cipher=TLS_AES_256_GCM_SHA384 group=x25519 "
-	    "alpn=a\\x20b resumed=full made_by=7 client_cert=none backend=- "
+	    "alpn=a\\x20b resumed=full early=none made_by=7 client_cert=none backend=- "
 	    "handshake_ms=",
 	" connect_ms=- total_ms=",
-	" in=5 out=5 close=done error=-\n",
+	" in=5 early_in=0 out=5 close=done error=-\n",
 };
 
 START_TEST(line_of_a_connection)
@@ -128,9 +128,9 @@ START_TEST(line_of_a_failure)
 	peer_drop(p);
 	wait_for(conn_hub_count(world.hub) == 0);
 	(void)close_log();
-	has(" version=- cipher=- group=- alpn=- resumed=- made_by=- ");
+	has(" version=- cipher=- group=- alpn=- resumed=- early=none made_by=- ");
 	has(" handshake_ms=- ");
-	has(" in=0 out=0 close=handshake error=unsupported_protocol\n");
+	has(" in=0 early_in=0 out=0 close=handshake error=unsupported_protocol\n");
 }
 END_TEST
 

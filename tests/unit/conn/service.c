@@ -88,7 +88,7 @@ START_TEST(trace)
 {
 	static const char rest[] = " version=TLSv1.3 "
 	    "cipher=TLS_AES_256_GCM_SHA384 group=x25519 sni=a.example alpn=- "
-	    "resumed=full session_worker=7 certificate=default "
+	    "resumed=full session_worker=7 early=none early_in=0 certificate=default "
 	    "client_certificate=none connection=1\n";
 	struct client_how how = { .sni = "a.example" };
 	struct peer *p;

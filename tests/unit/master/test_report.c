@@ -114,6 +114,9 @@ START_TEST(status_plain)
 	    "connections    14 open, 41 accepted, 0 closed, "
 	    "accepting paused 0 times\n"
 	    "handshakes     1,020 full, 9,000 resumed (89.8 %), 0 failed\n"
+	    "early data     0 accepted (0 bytes)\n"
+	    "early refused  0 claimed, 0 unknown, 0 context, 0 age, 0 name, "
+	    "0 alpn, 0 retry, 0 off, 0 busy, 0 too much\n"
 	    "clear text     1.5 KiB received, 0 bytes sent\n"
 	    "backends       0 connected, 0 failed\n");
 }
@@ -157,7 +160,11 @@ START_TEST(status_json)
 	    "\"totals\":{\"connections\":14,\"accepted\":41,\"closed\":0,"
 	    "\"accept_paused\":0,\"handshakes_full\":1020,"
 	    "\"handshakes_resumed\":9000,\"resumption_rate\":0.8982,"
-	    "\"handshakes_failed\":0,\"bytes_in\":1536,\"bytes_out\":0,"
+	    "\"handshakes_failed\":0,\"early_accepted\":0,"
+	    "\"early_bytes\":0,\"early_claimed\":0,\"early_unknown\":0,"
+	    "\"early_context\":0,\"early_age\":0,\"early_name\":0,"
+	    "\"early_alpn\":0,\"early_retry\":0,\"early_off\":0,"
+	    "\"early_busy\":0,\"early_too_much\":0,\"bytes_in\":1536,\"bytes_out\":0,"
 	    "\"backend_connects\":0,\"backend_failures\":0}}\n");
 }
 END_TEST

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Early data (0-RTT) on their way to the service, between the server's first
+ * flight and the client's Finished. Whether they are accepted is for tls/ to
+ * say. Worker.
+ *
+ * A service that takes them gets them as they come. What it does not take
+ * now, because it has paused or because the policy says to wait for the
+ * client's Finished, is kept; OpenSSL lets no more come than the session
+ * allows, so that is bounded, and the handshake never waits for the service.
+ */
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/err.h>
+
+#include "conn/conn_int.h"
+#include "tls/tls.h"
+
+static void settle(struct conn *);
+static void accepted(struct conn *);
+static void take(struct conn *, size_t);
+static void keep(struct conn *, const uint8_t *, size_t);
+static void count(const struct conn *, enum tls_early);
+
+/*
+ * Read what there is. 1 when no more early data will come, and the handshake
+ * can go on; otherwise as SSL_do_handshake().
+ */
+int
+conn_early_read(struct conn *c)
+{
+	size_t n;
+	int ret;
+
+	do {
+		ERR_clear_error();
+		ret = SSL_read_early_data(c->ssl, c->hub->clear,
+		    CONN_CLEAR_SIZE, &n);
+		if (c->state != CONN_HANDSHAKE)
+			return -1; /* out of memory in conn_output_put() */
+		if (SSL_get_early_data_status(c->ssl) ==
+		    SSL_EARLY_DATA_ACCEPTED)
+			accepted(c);
+		if (ret == SSL_READ_EARLY_DATA_SUCCESS)
+			take(c, n);
+	} while (ret == SSL_READ_EARLY_DATA_SUCCESS &&
+	    c->state == CONN_HANDSHAKE);
+	if (ret != SSL_READ_EARLY_DATA_FINISH)
+		return -1;
+	c->flags &= ~CONN_F_EARLY_TRY;
+	if (!(c->flags & CONN_F_EARLY_IN))
+		settle(c);
+	return 1;
+}
+
+static void
+settle(struct conn *c)
+{
+	enum tls_early early;
+
+	early = tls_early_settle(c->ssl);
+	if (early != TLS_EARLY_NONE)
+		count(c, early);
+}
+
+/* Known when the ClientHello has been answered, before the data are read. */
+static void
+accepted(struct conn *c)
+{
+	const struct conn_ops *ops = c->listener->ops;
+
+	if (c->flags & CONN_F_EARLY_IN)
+		return;
+	c->flags |= CONN_F_EARLY_IN;
+	count(c, TLS_EARLY_ACCEPTED);
+	if (!(c->flags & CONN_F_BEGUN))
+		conn_begin(c);
+	if (!ops->takes_early || tls_early_postponed(c->ssl) ||
+	    c->state != CONN_HANDSHAKE)
+		return;
+	c->flags |= CONN_F_EARLY;
+	if (ops->early != NULL)
+		ops->early(c);
+}
+
+static void
+take(struct conn *c, size_t n)
+{
+	c->early_in += (uint32_t)n;
+	slot_add(c->hub->conf.slot, METRIC_EARLY_BYTES, n);
+	if (c->flags & CONN_F_EARLY && !(c->flags & CONN_F_PAUSED) &&
+	    c->early == NULL)
+		conn_deliver(c, c->hub->clear, n);
+	else
+		keep(c, c->hub->clear, n);
+}
+
+static void
+keep(struct conn *c, const uint8_t *buf, size_t n)
+{
+	size_t len = c->early != NULL ? c->early->len : 0;
+	struct conn_rest *early;
+
+	if ((early = realloc(c->early, sizeof(*early) + len + n)) == NULL) {
+		conn_close(c, CLOSE_NO_MEMORY);
+		return;
+	}
+	memcpy(early->data + len, buf, n);
+	early->pos = 0;
+	early->len = len + n;
+	c->early = early;
+}
+
+/* Give the service what was kept for it, when it may have it. */
+void
+conn_early_give(struct conn *c)
+{
+	struct conn_rest *early = c->early;
+
+	if (early == NULL || c->flags & CONN_F_PAUSED || !conn_serves(c))
+		return;
+	c->early = NULL;
+	conn_deliver(c, early->data, early->len);
+	free(early);
+}
+
+void
+conn_early_failed(struct conn *c)
+{
+	tls_early_failed(c->ssl);
+	if (tls_early(c->ssl) == TLS_EARLY_TOO_MUCH)
+		count(c, TLS_EARLY_TOO_MUCH);
+}
+
+static void
+count(const struct conn *c, enum tls_early early)
+{
+	static const enum metric metrics[] = {
+#define X(ID, name, doc) [TLS_EARLY_##ID] = METRIC_EARLY_##ID,
+#include "tls/early.def"
+#undef X
+	};
+
+	slot_add(c->hub->conf.slot, metrics[early], 1);
+}
