@@ -16,6 +16,11 @@ TLS13 = ssl.TLSVersion.TLSv1_3
 VERSIONS = {"TLSv1.2": TLS12, "TLSv1.3": TLS13}
 
 
+def name(version):
+    """As tlsherd and openssl call it."""
+    return next(n for n, v in VERSIONS.items() if v == version)
+
+
 def context(version=None, alpn=None, cert=None, ca=None):
     ctx = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     ctx.check_hostname = False

@@ -38,8 +38,10 @@ def _openssl(*args):
     assert done.returncode == 0, done.stderr
 
 
-def _new_key():
-    return ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+def _new_key(algorithm="ec"):
+    curve = ["-pkeyopt", "ec_paramgen_curve:P-256"]
+    return ["-newkey", algorithm, *(curve if algorithm == "ec" else []),
+            "-nodes"]
 
 
 def make_ca(name):
@@ -47,17 +49,26 @@ def make_ca(name):
              f"/CN={name}", "-keyout", f"{name}.key", "-out", f"{name}.pem")
 
 
-def make(name, ca, cn=None, days=30):
-    """A certificate NAME.pem (and CA behind it) with NAME.key."""
+def make_intermediate(name, ca):
+    """A CA below another one."""
+    _make(name, ca, name, 30, "basicConstraints=critical,CA:TRUE", "ec")
+
+
+def make(name, ca, cn=None, days=30, algorithm="ec"):
+    """A certificate NAME.pem with NAME.key, and NAME.both with both."""
     cn = cn or name
+    _make(name, ca, cn, days, f"subjectAltName=DNS:{cn}", algorithm)
+    join(f"{name}.both", f"{name}.pem", f"{name}.key")
+
+
+def _make(name, ca, cn, days, extension, algorithm):
     with open(path(name + ".ext"), "w", encoding="ascii") as f:
-        f.write(f"subjectAltName=DNS:{cn}\n")
-    _openssl("req", "-new", *_new_key(), "-subj", f"/CN={cn}",
+        f.write(extension + "\n")
+    _openssl("req", "-new", *_new_key(algorithm), "-subj", f"/CN={cn}",
              "-keyout", f"{name}.key", "-out", f"{name}.csr")
     _openssl("x509", "-req", "-in", f"{name}.csr", "-CA", f"{ca}.pem",
              "-CAkey", f"{ca}.key", "-CAcreateserial", "-days", str(days),
              "-extfile", f"{name}.ext", "-out", f"{name}.pem")
-    join(f"{name}.both", f"{name}.pem", f"{name}.key")
 
 
 def join(name, *parts):
