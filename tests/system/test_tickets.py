@@ -132,14 +132,15 @@ class Resumer(threading.Thread):
                 self.keys.add(new.ticket[:NAME])
 
     def judge(self, answer, begun, now, born):
-        """A life has whole seconds: one more or less is not wrong."""
+        """A life has whole seconds, of a clock that is a tick late: one more
+        or less is not wrong."""
         self.resumed += answer.reused
         if not answer.served:
             self.wrong.append(("not served", answer))
-        elif answer.reused and begun - born[1] > LIFE + 1:
-            self.wrong.append(("resumed after its life", answer))
+        elif answer.reused and begun - born[1] > LIFE + 1.1:
+            self.wrong.append(("resumed after its life", begun - born[1]))
         elif not answer.reused and now - born[0] < LIFE - 1:
-            self.wrong.append(("not resumed in its life", answer))
+            self.wrong.append(("not resumed in its life", now - born[0]))
         elif answer.hint > LIFE:
             self.wrong.append(("promised for too long", answer))
 
