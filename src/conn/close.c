@@ -156,6 +156,7 @@ count(const struct conn *c)
 	atomic_store_explicit(&slot->closes[c->reason], n + 1,
 	    memory_order_relaxed);
 	slot_add(slot, METRIC_CLOSED, 1);
+	conn_early_count(c);
 	if (c->flags & CONN_F_READY)
 		return;
 	switch (c->reason) {

@@ -187,9 +187,9 @@ conn_leave(struct conn *c)
 static bool
 step(struct conn *c)
 {
-	conn_early_give(c);
 	if (c->state == CONN_HANDSHAKE)
 		conn_handshake(c);
+	conn_early_give(c);
 	if (c->state == CONN_OPEN)
 		conn_stream(c);
 	if (c->state == CONN_LINGER)

@@ -198,7 +198,7 @@ void conn_deliver(struct conn *, const uint8_t *, size_t);
 
 /* early.c */
 int conn_early_read(struct conn *);
-void conn_early_failed(struct conn *);
+void conn_early_count(const struct conn *);
 void conn_early_give(struct conn *);
 bool conn_wants_input(const struct conn *);
 bool conn_give_room(struct conn *);

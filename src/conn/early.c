@@ -19,7 +19,6 @@
 #include "conn/conn_int.h"
 #include "tls/tls.h"
 
-static void settle(struct conn *);
 static void accepted(struct conn *);
 static void take(struct conn *, size_t);
 static void keep(struct conn *, const uint8_t *, size_t);
@@ -51,19 +50,8 @@ conn_early_read(struct conn *c)
 	if (ret != SSL_READ_EARLY_DATA_FINISH)
 		return -1;
 	c->flags &= ~CONN_F_EARLY_TRY;
-	if (!(c->flags & CONN_F_EARLY_IN))
-		settle(c);
+	tls_early_settle(c->ssl);
 	return 1;
-}
-
-static void
-settle(struct conn *c)
-{
-	enum tls_early early;
-
-	early = tls_early_settle(c->ssl);
-	if (early != TLS_EARLY_NONE)
-		count(c, early);
 }
 
 /* Known when the ClientHello has been answered, before the data are read. */
@@ -127,12 +115,15 @@ conn_early_give(struct conn *c)
 	free(early);
 }
 
+/* At the end of a connection: refusals, whatever became of the handshake. */
 void
-conn_early_failed(struct conn *c)
+conn_early_count(const struct conn *c)
 {
-	tls_early_failed(c->ssl);
-	if (tls_early(c->ssl) == TLS_EARLY_TOO_MUCH)
-		count(c, TLS_EARLY_TOO_MUCH);
+	enum tls_early early;
+
+	early = c->ssl != NULL ? tls_early(c->ssl) : TLS_EARLY_NONE;
+	if (early != TLS_EARLY_NONE && early != TLS_EARLY_ACCEPTED)
+		count(c, early);
 }
 
 static void

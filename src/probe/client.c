@@ -21,16 +21,20 @@
 #include "probe/probe.h"
 
 #define ANSWER_MAX 2048
+#define TICKET_WAIT_US 1000000
 
 static int new_session_cb(SSL *, SSL_SESSION *);
 static int set_alpn(SSL_CTX *, const char *);
 static const char *reason(void);
-static bool tcp_connect(const struct probe_options *, int64_t, int *,
-    struct probe_result *);
 static bool wait_for(int, short, int64_t);
 static bool again(SSL *, int, int64_t, struct probe_result *, const char *);
+static bool send_early(SSL *, const struct probe_options *, int64_t,
+    struct probe_result *);
 static bool handshake(SSL *, int64_t, struct probe_result *);
-static void converse(SSL *, int64_t, struct probe_result *);
+static void converse(SSL *, const struct probe_options *, int64_t,
+    struct probe_result *);
+static void await_ticket(SSL *, int64_t);
+static bool say(SSL *, const struct probe_options *, int64_t);
 static void read_answer(const char *, struct probe_result *);
 static int answer_number(const char *, const char *);
 static void describe(SSL *, struct probe_result *);
@@ -133,31 +137,52 @@ probe_connect(struct probe_client *client, SSL_SESSION *session,
 {
 	const struct probe_options *o = client->options;
 	int64_t deadline;
-	SSL_SESSION *copy = NULL;
 	SSL *ssl = NULL;
-	char *name;
 	int fd = -1;
 
 	memset(result, 0, sizeof(*result));
 	result->worker = result->maker = -1;
 	deadline = clock_mono_us() + (int64_t)o->timeout_ms * 1000;
-	if (!tcp_connect(o, deadline, &fd, result))
+	if (!probe_tcp_connect(o, deadline, &fd, result))
 		goto out;
-	ssl = SSL_new(client->ctx);
+	ssl = probe_client_ssl(client, session);
 	if (ssl == NULL || SSL_set_fd(ssl, fd) != 1) {
 		snprintf(result->error, sizeof(result->error), "OpenSSL: %s",
 		    reason());
 		goto out;
 	}
+	result->offered = session != NULL;
+	if (!send_early(ssl, o, deadline, result) ||
+	    !handshake(ssl, deadline, result))
+		goto out;
+	describe(ssl, result);
+	result->ok = true;
+	converse(ssl, o, deadline, result);
+out:
+	SSL_free(ssl);
+	if (fd != -1)
+		close(fd);
+}
+
+SSL *
+probe_client_ssl(struct probe_client *client, SSL_SESSION *session)
+{
+	const struct probe_options *o = client->options;
+	SSL_SESSION *copy = NULL;
+	char *name;
+	SSL *ssl;
+
+	if ((ssl = SSL_new(client->ctx)) == NULL)
+		return NULL;
 	if (session != NULL) {
 		/* OpenSSL marks a TLS 1.3 session as used up. */
 		copy = SSL_SESSION_dup(session);
 		if (copy == NULL || SSL_set_session(ssl, copy) != 1) {
-			snprintf(result->error, sizeof(result->error),
-			    "the session cannot be offered: %s", reason());
-			goto out;
+			SSL_SESSION_free(copy);
+			SSL_free(ssl);
+			return NULL;
 		}
-		result->offered = true;
+		SSL_SESSION_free(copy);
 	}
 	name = o->sni != NULL ? strdup(o->sni) : NULL;
 	if (name != NULL)
@@ -165,20 +190,11 @@ probe_connect(struct probe_client *client, SSL_SESSION *session,
 	if (name != NULL && o->ca != NULL)
 		(void)SSL_set1_host(ssl, name);
 	free(name);
-	if (!handshake(ssl, deadline, result))
-		goto out;
-	describe(ssl, result);
-	result->ok = true;
-	converse(ssl, deadline, result);
-out:
-	SSL_free(ssl);
-	SSL_SESSION_free(copy);
-	if (fd != -1)
-		close(fd);
+	return ssl;
 }
 
-static bool
-tcp_connect(const struct probe_options *o, int64_t deadline, int *fdp,
+bool
+probe_tcp_connect(const struct probe_options *o, int64_t deadline, int *fdp,
     struct probe_result *result)
 {
 	socklen_t len = sizeof(int);
@@ -252,6 +268,27 @@ again(SSL *ssl, int r, int64_t deadline, struct probe_result *result,
 	return false;
 }
 
+/* With --early-data, when the session in ssl allows as much. */
+static bool
+send_early(SSL *ssl, const struct probe_options *o, int64_t deadline,
+    struct probe_result *result)
+{
+	const SSL_SESSION *session = SSL_get0_session(ssl);
+	size_t n;
+	int r;
+
+	if (o->early == NULL || session == NULL ||
+	    SSL_SESSION_get_max_early_data(session) < o->early_len)
+		return true;
+	do {
+		ERR_clear_error();
+		errno = 0;
+		r = SSL_write_early_data(ssl, o->early, o->early_len, &n);
+	} while (r != 1 && again(ssl, r, deadline, result, "early data"));
+	result->early_sent = r == 1;
+	return r == 1;
+}
+
 static bool
 handshake(SSL *ssl, int64_t deadline, struct probe_result *result)
 {
@@ -277,7 +314,8 @@ handshake(SSL *ssl, int64_t deadline, struct probe_result *result)
  * a line, the end, or no time left. TLS 1.3 sessions arrive meanwhile.
  */
 static void
-converse(SSL *ssl, int64_t deadline, struct probe_result *result)
+converse(SSL *ssl, const struct probe_options *o, int64_t deadline,
+    struct probe_result *result)
 {
 	struct probe_result ignored;
 	char answer[ANSWER_MAX];
@@ -285,11 +323,7 @@ converse(SSL *ssl, int64_t deadline, struct probe_result *result)
 	int r;
 
 	answer[0] = '\0';
-	do {
-		ERR_clear_error();
-		errno = 0;
-		r = SSL_write(ssl, "\n", 1);
-	} while (r <= 0 && again(ssl, r, deadline, &ignored, ""));
+	r = result->early_accepted || say(ssl, o, deadline) ? 1 : -1;
 	while (r > 0 && n < sizeof(answer) - 1 &&
 	    memchr(answer, '\n', n) == NULL) {
 		do {
@@ -302,10 +336,58 @@ converse(SSL *ssl, int64_t deadline, struct probe_result *result)
 		answer[n] = '\0';
 	}
 	read_answer(answer, result);
+	if (result->early_accepted)
+		await_ticket(ssl, deadline);
 	/* Without this OpenSSL takes the session for a broken one. */
 	ERR_clear_error();
 	(void)SSL_shutdown(ssl);
 	ERR_clear_error();
+}
+
+/*
+ * An answer to early data overtakes the next session, which comes when the
+ * server has got our Finished.
+ */
+static void
+await_ticket(SSL *ssl, int64_t deadline)
+{
+	struct probe_client *client;
+	struct probe_result ignored;
+	SSL_SESSION *old;
+	char answer[256];
+	int64_t soon;
+	int r;
+
+	client = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
+	old = client->latest;
+	soon = clock_mono_us() + TICKET_WAIT_US;
+	if (soon > deadline)
+		soon = deadline;
+	do {
+		ERR_clear_error();
+		errno = 0;
+		r = SSL_read(ssl, answer, sizeof(answer));
+	} while (client->latest == old &&
+	    (r > 0 || again(ssl, r, soon, &ignored, "")));
+}
+
+/* What was refused as early data is said again, as clients do. */
+static bool
+say(SSL *ssl, const struct probe_options *o, int64_t deadline)
+{
+	struct probe_result ignored;
+	const void *word = o->early != NULL ? o->early :
+	    (const unsigned char *)"\n";
+	size_t n;
+	int r;
+
+	do {
+		ERR_clear_error();
+		errno = 0;
+		r = SSL_write_ex(ssl, word, o->early != NULL ? o->early_len :
+		    1, &n);
+	} while (r <= 0 && again(ssl, r, deadline, &ignored, ""));
+	return r == 1;
 }
 
 static void
@@ -357,6 +439,8 @@ describe(SSL *ssl, struct probe_result *result)
 	const char *kind = "full";
 
 	result->resumed = SSL_session_reused(ssl) == 1;
+	result->early_accepted = SSL_get_early_data_status(ssl) ==
+	    SSL_EARLY_DATA_ACCEPTED;
 	snprintf(result->version, sizeof(result->version), "%s",
 	    SSL_get_version(ssl));
 	if (result->resumed)

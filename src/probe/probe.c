@@ -5,6 +5,7 @@
  */
 #include "config.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
@@ -19,7 +20,8 @@
 
 enum {
 	OPT_SNI = 256, OPT_ALPN, OPT_CA, OPT_CERT, OPT_KEY, OPT_TIMEOUT,
-	OPT_NO_TICKETS, OPT_WORKERS, OPT_JSON, OPT_VERSION,
+	OPT_NO_TICKETS, OPT_WORKERS, OPT_JSON, OPT_VERSION, OPT_EARLY_DATA,
+	OPT_REPLAY, OPT_SESSIONS,
 };
 
 static const struct option long_options[] = {
@@ -37,6 +39,9 @@ static const struct option long_options[] = {
 	{ "cert", required_argument, NULL, OPT_CERT },
 	{ "key", required_argument, NULL, OPT_KEY },
 	{ "timeout", required_argument, NULL, OPT_TIMEOUT },
+	{ "early-data", required_argument, NULL, OPT_EARLY_DATA },
+	{ "replay", required_argument, NULL, OPT_REPLAY },
+	{ "sessions", required_argument, NULL, OPT_SESSIONS },
 	{ "json", no_argument, NULL, OPT_JSON },
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, OPT_VERSION },
@@ -48,8 +53,11 @@ _Noreturn static void bad(const char *, const char *, const char *);
 static void parse(int, char **, struct probe_options *);
 static void parse_option(int, struct probe_options *);
 static unsigned parse_number(const char *, const char *, unsigned);
+static void parse_early(const char *, struct probe_options *);
+static void check_early(const struct probe_options *);
 static void set_sni(struct probe_options *, char *, size_t);
 static bool probe_version(const struct probe_options *, int, const char *);
+static bool replay(const struct probe_options *);
 static bool enough(const struct probe_options *, const struct probe_tally *,
     unsigned);
 static SSL_SESSION *next_session(const struct probe_options *,
@@ -72,9 +80,11 @@ main(int argc, char **argv)
 	}
 	set_sni(&o, host, sizeof(host));
 	report_begin(&o);
-	if (o.tls12)
+	if (o.replay > 0)
+		good = replay(&o);
+	else if (o.tls12)
 		good = probe_version(&o, TLS1_2_VERSION, "TLS 1.2") && good;
-	if (o.tls13)
+	if (o.replay == 0 && o.tls13)
 		good = probe_version(&o, TLS1_3_VERSION, "TLS 1.3") && good;
 	if (report_end(&o, good) == -1) {
 		perror("tlsherd-probe: standard output");
@@ -97,6 +107,11 @@ parse(int argc, char **argv, struct probe_options *o)
 	if (optind + 1 != argc)
 		usage(stderr, 2);
 	o->target = argv[optind];
+	check_early(o);
+	if (o->early != NULL)
+		o->tls13 = true;
+	if (o->sessions == 0)
+		o->sessions = 1;
 	if (!o->tls12 && !o->tls13)
 		o->tls12 = o->tls13 = true;
 	if (o->from_first && o->all_pairs)
@@ -159,6 +174,15 @@ parse_option(int c, struct probe_options *o)
 			    "is not a duration, such as 500ms or 10s");
 		o->timeout_ms = (int)ms;
 		break;
+	case OPT_EARLY_DATA:
+		parse_early(optarg, o);
+		break;
+	case OPT_REPLAY:
+		o->replay = parse_number("--replay", optarg, 1000000);
+		break;
+	case OPT_SESSIONS:
+		o->sessions = parse_number("--sessions", optarg, 100000);
+		break;
 	case OPT_JSON:
 		o->json = true;
 		break;
@@ -171,6 +195,38 @@ parse_option(int c, struct probe_options *o)
 	default:
 		usage(stderr, 2);
 	}
+}
+
+/* No server has to take more than one record. */
+static void
+parse_early(const char *path, struct probe_options *o)
+{
+	FILE *file;
+
+	free(o->early);
+	o->early = malloc(PROBE_EARLY_MAX + 1);
+	file = fopen(path, "rb");
+	if (o->early == NULL || file == NULL) {
+		fprintf(stderr, "tlsherd-probe: --early-data %s: %s\n", path,
+		    strerror(errno));
+		exit(2);
+	}
+	o->early_len = fread(o->early, 1, PROBE_EARLY_MAX + 1, file);
+	if (ferror(file) || o->early_len == 0 ||
+	    o->early_len > PROBE_EARLY_MAX)
+		bad("--early-data", path, "is not a file of 1 to 16384 bytes");
+	fclose(file);
+}
+
+static void
+check_early(const struct probe_options *o)
+{
+	if (o->replay > 0 && o->early == NULL)
+		bad("--replay", "", "needs --early-data");
+	if (o->sessions > 0 && o->replay == 0)
+		bad("--sessions", "", "needs --replay");
+	if (o->early != NULL && o->tls12)
+		bad("--early-data", "-2", "TLS 1.2 has no early data");
 }
 
 static unsigned
@@ -202,6 +258,8 @@ usage(FILE *out, int status)
 	    "[--ca file]\n"
 	    "           [--cert file [--key file]] [--timeout duration] "
 	    "[--json]\n"
+	    "           [--early-data file [--replay number "
+	    "[--sessions number]]]\n"
 	    "           host:port | [ipv6]:port | unix:/path\n");
 	exit(status);
 }
@@ -253,6 +311,25 @@ probe_version(const struct probe_options *o, int version, const char *name)
 	SSL_SESSION_free(first);
 	probe_client_release(&client);
 	free(tally);
+	return good;
+}
+
+static bool
+replay(const struct probe_options *o)
+{
+	struct probe_client client;
+	struct probe_replay r;
+	struct err err;
+	bool good;
+
+	if (probe_client_init(&client, o, TLS1_3_VERSION, &err) == -1 ||
+	    !probe_replay(&client, &r, &err)) {
+		fprintf(stderr, "tlsherd-probe: %s\n", err.text);
+		exit(1);
+	}
+	report_replay(o, &r);
+	good = r.most <= 1;
+	probe_client_release(&client);
 	return good;
 }
 

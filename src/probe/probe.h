@@ -13,6 +13,7 @@
 #include "base/err.h"
 
 #define PROBE_WORKERS_MAX 256
+#define PROBE_EARLY_MAX 16384
 
 struct probe_options {
 	const char *target; /* as given */
@@ -25,6 +26,10 @@ struct probe_options {
 	int timeout_ms; /* of one connection */
 	unsigned count; /* of connections for each version */
 	unsigned workers; /* 0: as many as are seen */
+	unsigned char *early; /* --early-data; NULL: none */
+	size_t early_len;
+	unsigned replay;   /* copies of each flight; 0: no replay */
+	unsigned sessions; /* whose flights are replayed */
 	bool from_first;
 	bool all_pairs;
 	bool no_tickets;
@@ -38,6 +43,8 @@ struct probe_result {
 	bool ok;
 	bool offered; /* a session was */
 	bool resumed;
+	bool early_sent; /* early data were */
+	bool early_accepted;
 	char version[16];
 	char kind[16]; /* full, id, ticket, stateful */
 	int worker;    /* that served it; -1: the server does not tell */
@@ -65,6 +72,29 @@ void probe_client_release(struct probe_client *);
 void probe_connect(struct probe_client *, SSL_SESSION *session,
     struct probe_result *);
 
+/* An SSL that will offer session (NULL: none). NULL when OpenSSL failed. */
+SSL *probe_client_ssl(struct probe_client *, SSL_SESSION *session);
+
+/*
+ * A socket that is connected before deadline (clock_mono_us()). False with
+ * the error in result; *fdp may be open even then.
+ */
+bool probe_tcp_connect(const struct probe_options *, int64_t deadline,
+    int *fdp, struct probe_result *);
+
+/* replay.c: recorded flights, sent again. */
+struct probe_replay {
+	unsigned sessions;
+	size_t flight; /* bytes of the first one */
+	unsigned sent, connected, answered; /* copies, the originals included */
+	unsigned accepted, refused; /* early data of copies that answered */
+	unsigned acted;	   /* answers with clear text before Finished */
+	unsigned original; /* acceptances that went to the original */
+	unsigned most;	   /* acceptances of one session */
+};
+/* False with the error text when there was nothing to replay. */
+bool probe_replay(struct probe_client *, struct probe_replay *, struct err *);
+
 /* tally.c: results added up. */
 struct probe_tally {
 	const char *version;
@@ -72,6 +102,7 @@ struct probe_tally {
 	unsigned failed;
 	unsigned offered; /* a session, and connected */
 	unsigned resumed;
+	unsigned early_sent, early_accepted;
 	unsigned workers; /* numbers seen are below this */
 	unsigned pairs[PROBE_WORKERS_MAX][PROBE_WORKERS_MAX]; /* [maker][by] */
 };
@@ -90,6 +121,7 @@ void report_begin(const struct probe_options *);
 void report_connection(const struct probe_options *, unsigned number,
     const struct probe_result *);
 void report_tally(const struct probe_options *, const struct probe_tally *);
+void report_replay(const struct probe_options *, const struct probe_replay *);
 /* Returns 0, or -1 when the output could not be written. */
 int report_end(const struct probe_options *, bool good);
 

@@ -57,9 +57,10 @@ report_connection(const struct probe_options *o, unsigned number,
 	number_or_dash(by, sizeof(by), r->worker);
 	number_or_dash(maker, sizeof(maker), r->maker);
 	printf("%5u  %-7s  %-11s  %-8s  worker %-4s  session of %-4s  "
-	    "%7.2f ms\n", number, r->version, r->resumed ? "resumed" :
+	    "%7.2f ms%s\n", number, r->version, r->resumed ? "resumed" :
 	    r->offered ? "NOT RESUMED" : "full", r->kind, by, maker,
-	    r->handshake_ms);
+	    r->handshake_ms, !r->early_sent ? "" : r->early_accepted ?
+	    "  early data accepted" : "  early data refused");
 }
 
 static void
@@ -84,6 +85,8 @@ json_connection(unsigned number, const struct probe_result *r)
 		json_bool(&document, "offered", r->offered);
 		json_bool(&document, "resumed", r->resumed);
 		json_string(&document, "kind", r->kind);
+		json_bool(&document, "early_sent", r->early_sent);
+		json_bool(&document, "early_accepted", r->early_accepted);
 		json_real(&document, "handshake_ms", r->handshake_ms, 3);
 		if (r->worker >= 0)
 			json_int(&document, "worker", r->worker);
@@ -108,6 +111,9 @@ report_tally(const struct probe_options *o, const struct probe_tally *t)
 		printf(" (%.1f %%)", 100.0 * t->resumed / t->offered);
 	if (t->failed > 0)
 		printf(", %u failed", t->failed);
+	if (o->early != NULL)
+		printf("; early data sent %u times, accepted %u times",
+		    t->early_sent, t->early_accepted);
 	printf("\n");
 	if (n > 0)
 		table(t, n);
@@ -163,6 +169,8 @@ json_tally(const struct probe_options *o, const struct probe_tally *t)
 	json_uint(&document, "failed", t->failed);
 	json_uint(&document, "offered", t->offered);
 	json_uint(&document, "resumed", t->resumed);
+	json_uint(&document, "early_sent", t->early_sent);
+	json_uint(&document, "early_accepted", t->early_accepted);
 	json_uint(&document, "workers", n);
 	json_array_begin(&document, "resumptions");
 	for (maker = 0; maker < n; maker++) {
@@ -175,17 +183,57 @@ json_tally(const struct probe_options *o, const struct probe_tally *t)
 	json_object_end(&document);
 }
 
+void
+report_replay(const struct probe_options *o, const struct probe_replay *r)
+{
+	if (o->json) {
+		json_array_end(&document);
+		json_object_begin(&document, "replay");
+		json_uint(&document, "sessions", r->sessions);
+		json_uint(&document, "flight", r->flight);
+		json_uint(&document, "sent", r->sent);
+		json_uint(&document, "connected", r->connected);
+		json_uint(&document, "answered", r->answered);
+		json_uint(&document, "accepted", r->accepted);
+		json_uint(&document, "refused", r->refused);
+		json_uint(&document, "acted_upon", r->acted);
+		json_uint(&document, "by_original", r->original);
+		json_uint(&document, "most_of_one_session", r->most);
+		json_object_end(&document);
+		return;
+	}
+	printf("%u sessions, for each a first flight (%zu bytes, %zu of early "
+	    "data), sent %u times:\n", r->sessions, r->flight, o->early_len,
+	    o->replay + 1);
+	printf("  sent        %7u, each from a socket of its own, one for each "
+	    "session the client's\n", r->sent);
+	printf("  connected   %7u\n", r->connected);
+	printf("  answered    %7u\n", r->answered);
+	printf("  accepted    %7u, of which %u were the client's own\n",
+	    r->accepted, r->original);
+	printf("  refused     %7u\n", r->refused);
+	printf("  acted upon  %7u: clear text came back before the handshake "
+	    "was complete\n", r->acted);
+	printf("  the most for one session: %u\n", r->most);
+}
+
 int
 report_end(const struct probe_options *o, bool good)
 {
 	if (o->json) {
-		json_array_end(&document);
+		if (o->replay == 0)
+			json_array_end(&document);
 		json_bool(&document, "good", good);
 		json_object_end(&document);
 		return json_finish(&document);
 	}
-	printf("\n%s\n", good ?
-	    "Good: everything that should resume did." :
-	    "NOT GOOD: see above for what failed or did not resume.");
+	if (o->replay > 0)
+		printf("\n%s\n", good ? "Good: no early data were accepted "
+		    "more than once." : "NOT GOOD: early data were accepted "
+		    "more than once.");
+	else
+		printf("\n%s\n", good ?
+		    "Good: everything that should resume did." :
+		    "NOT GOOD: see above for what failed or did not resume.");
 	return fflush(stdout) == 0 ? 0 : -1;
 }

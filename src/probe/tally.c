@@ -16,6 +16,10 @@ probe_tally_add(struct probe_tally *tally, const struct probe_result *result)
 		tally->offered++;
 	if (result->resumed)
 		tally->resumed++;
+	if (result->early_sent)
+		tally->early_sent++;
+	if (result->early_accepted)
+		tally->early_accepted++;
 	if (result->worker >= 0 && (unsigned)result->worker >= tally->workers)
 		tally->workers = (unsigned)result->worker + 1;
 	if (result->maker >= 0 && (unsigned)result->maker >= tally->workers)
@@ -57,5 +61,6 @@ probe_tally_good(const struct probe_tally *tally,
 
 	return tally->connections > 0 && tally->failed == 0 &&
 	    tally->resumed == tally->offered &&
+	    (o->from_first || tally->early_accepted == tally->early_sent) &&
 	    (!o->all_pairs || (n > 0 && probe_tally_pairs(tally, n) == n * n));
 }

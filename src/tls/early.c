@@ -121,27 +121,32 @@ same_name(const SSL *ssl)
 }
 
 /*
- * After the server's flight. Refusals of OpenSSL's own, which does not tell
- * why, are found out here.
+ * After the server's flight, or a HelloRetryRequest. Refusals of OpenSSL's
+ * own, which does not tell why, are found out here.
  */
-enum tls_early
+void
 tls_early_settle(SSL *ssl)
 {
 	struct tls_peer *peer = tls_peer(ssl);
 
 	if (!peer->early_offered || peer->early != TLS_EARLY_NONE)
-		return peer->early;
+		return;
 	if (tls_policy(ssl)->early_max == 0)
 		peer->early = TLS_EARLY_OFF;
-	else if (peer->retried)
-		peer->early = TLS_EARLY_RETRY;
 	else if (!SSL_session_reused(ssl))
 		peer->early = TLS_EARLY_UNKNOWN;
 	else if (!same_protocol(ssl))
 		peer->early = TLS_EARLY_ALPN;
 	else
 		peer->early = TLS_EARLY_AGE;
-	return peer->early;
+}
+
+/* The second ClientHello has come, after a HelloRetryRequest. */
+void
+tls_early_retried(struct tls_peer *peer)
+{
+	if (peer->early_offered)
+		peer->early = TLS_EARLY_RETRY;
 }
 
 static bool

@@ -211,7 +211,7 @@ static int
 name_again(struct tls_peer *peer, const uint8_t *name, size_t len,
     int *alert)
 {
-	peer->retried = true;
+	tls_early_retried(peer);
 	if (strlen(peer->name) == len &&
 	    (len == 0 || memcmp(peer->name, name, len) == 0))
 		return SSL_CLIENT_HELLO_SUCCESS;

@@ -80,13 +80,13 @@ bool tls_front_early_data(const struct tls_front *);
 /* Whether the service gets them only after the client's Finished. */
 bool tls_early_postponed(const SSL *);
 /*
- * What became of them: to be called once when the server's flight is written,
- * and tls_early_failed() when reading them has failed, before the error is
- * taken from OpenSSL's queue.
+ * To be called when SSL_read_early_data() has nothing more to read, and
+ * tls_early_failed() when it has failed, before the error is taken from
+ * OpenSSL's queue.
  */
-enum tls_early tls_early_settle(SSL *);
+void tls_early_settle(SSL *);
 void tls_early_failed(SSL *);
-/* What is known of it so far. */
+/* What is known so far of what became of them. */
 enum tls_early tls_early(const SSL *);
 const char *tls_early_name(enum tls_early);
 

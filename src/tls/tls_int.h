@@ -63,7 +63,6 @@ struct tls_peer {
 	int session_worker; /* -1: not known */
 	int64_t deadline;
 	bool early_offered; /* early data, in the first ClientHello */
-	bool retried;	    /* HelloRetryRequest */
 	enum tls_early early;
 	char name[]; /* the SNI; empty: none was sent */
 };
@@ -111,6 +110,7 @@ struct tls_policy *tls_policy(const SSL *);
 void tls_early_setup(SSL_CTX *);
 int tls_early_apply(const struct tls_policy *, SSL *);
 void tls_early_offered(SSL *, struct tls_peer *);
+void tls_early_retried(struct tls_peer *);
 
 /* alpn.c */
 int tls_alpn_list(struct tls_front *, const struct conf_strs *, struct err *);

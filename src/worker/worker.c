@@ -23,6 +23,7 @@
 #include "worker/worker_int.h"
 
 static void set_signals(void);
+static void hold_signals(bool);
 static int worker_init(struct worker *, const struct heritage *,
     struct err *);
 static void gone_cb(void *);
@@ -45,20 +46,24 @@ worker_main(const struct heritage *h)
 		exit(WORKER_EXIT_SETUP);
 	}
 	log_debug("ready, generation %u", h->generation);
+	hold_signals(false);
 	event_base_dispatch(w.base);
+	hold_signals(true); /* who ends anyway does not die of SIGTERM */
 	conn_hub_free(w.hub);
 	event_base_free(w.base);
 	exit(0);
 }
 
-/* The master's handlers are not ours; all signals are blocked so far. */
+/*
+ * The master's handlers are not ours. All signals are blocked so far, and stay
+ * so until there is a loop to act on them.
+ */
 static void
 set_signals(void)
 {
 	static const int ignored[] = { SIGPIPE, SIGINT, SIGQUIT, SIGHUP,
 		SIGUSR1, SIGUSR2 };
 	struct sigaction sa;
-	sigset_t none;
 	size_t i;
 
 	memset(&sa, 0, sizeof(sa));
@@ -69,8 +74,18 @@ set_signals(void)
 	sa.sa_handler = SIG_IGN;
 	for (i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
 		sigaction(ignored[i], &sa, NULL);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static void
+hold_signals(bool hold)
+{
+	sigset_t set;
+
+	if (hold)
+		sigfillset(&set);
+	else
+		sigemptyset(&set);
+	sigprocmask(SIG_SETMASK, &set, NULL);
 }
 
 static int

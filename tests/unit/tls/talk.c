@@ -122,21 +122,54 @@ connect_bios(SSL *a, SSL *b)
 	SSL_set_bio(b, ab, ba);
 }
 
+/* As conn/ does it; 1 when there are no more early data. */
+static int
+read_early(struct talk *t)
+{
+	size_t len = strlen(t->early), n;
+	int r;
+
+	do {
+		n = 0;
+		r = SSL_read_early_data(t->server, t->early + len,
+		    sizeof(t->early) - 1 - len, &n);
+		len += n;
+	} while (r == SSL_READ_EARLY_DATA_SUCCESS);
+	if (r != SSL_READ_EARLY_DATA_FINISH)
+		return -1;
+	t->early_try = false;
+	tls_early_settle(t->server);
+	return 1;
+}
+
+static int
+advance(struct talk *t, SSL *ssl)
+{
+	char c;
+	int r;
+
+	if (ssl == t->server && t->early_try &&
+	    (r = read_early(t)) != 1)
+		return r;
+	return SSL_is_init_finished(ssl) ? SSL_read(ssl, &c, 1) :
+	    SSL_do_handshake(ssl);
+}
+
 /*
  * One step of an end; -1 when it has failed for good, and why. OpenSSL's
  * errors are one queue for both ends.
  */
 static int
-step(SSL *ssl, char *error, size_t size)
+step(struct talk *t, SSL *ssl, char *error, size_t size)
 {
-	char c;
 	int r;
 
 	ERR_clear_error();
-	r = SSL_is_init_finished(ssl) ? SSL_read(ssl, &c, 1) :
-	    SSL_do_handshake(ssl);
+	r = advance(t, ssl);
 	if (r > 0 || SSL_get_error(ssl, r) == SSL_ERROR_WANT_READ)
 		return 0;
+	if (ssl == t->server)
+		tls_early_failed(ssl);
 	tls_error_text(error, size);
 	return -1;
 }
@@ -149,6 +182,7 @@ talk_new(struct tls_front *front, const struct talk_how *how)
 	struct talk *t;
 	long len;
 	int i, c, s;
+	size_t n;
 
 	t = calloc(1, sizeof(*t));
 	ck_assert_ptr_nonnull(t);
@@ -157,8 +191,12 @@ talk_new(struct tls_front *front, const struct talk_how *how)
 	ck_assert_ptr_nonnull(t->server);
 	t->client = client_new(t, how);
 	connect_bios(t->client, t->server);
+	t->early_try = tls_front_early_data(front);
+	if (how->early != NULL)
+		ck_assert(SSL_write_early_data(t->client, how->early,
+		    strlen(how->early), &n));
 	for (i = c = s = 0; i < ROUNDS && c == 0; i++) {
-		c = step(t->client, unused, sizeof(unused));
+		c = step(t, t->client, unused, sizeof(unused));
 		if (i == 0 && how->spoil != NULL) {
 			len = BIO_get_mem_data(SSL_get_wbio(t->client),
 			    &bytes);
@@ -167,8 +205,9 @@ talk_new(struct tls_front *front, const struct talk_how *how)
 		if (i == 0 && how->sni_again != NULL)
 			set_name(t->client, how->sni_again);
 		if (s == 0)
-			s = step(t->server, t->error, sizeof(t->error));
+			s = step(t, t->server, t->error, sizeof(t->error));
 	}
+	t->verdict = tls_early(t->server);
 	t->ok = c == 0 && s == 0 && SSL_is_init_finished(t->client) &&
 	    SSL_is_init_finished(t->server);
 	return t;

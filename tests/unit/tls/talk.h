@@ -21,6 +21,7 @@ struct talk_how {
 	const char *ciphers;	 /* of TLS 1.2 */
 	const char *groups;
 	const char *sni_again; /* in the ClientHello after a retry */
+	const char *early;     /* early data */
 	/* Change the bytes of the ClientHello. */
 	void (*spoil)(unsigned char *, size_t, int arg);
 	int arg;
@@ -35,6 +36,9 @@ struct talk {
 	bool verified;	      /* the client was asked for a certificate */
 	SSL_SESSION *session; /* the latest that the client got; NULL: none */
 	unsigned sessions;    /* how many it got */
+	bool early_try;	      /* the server reads early data */
+	char early[64];	      /* what it has read */
+	enum tls_early verdict; /* on early data */
 };
 
 struct talk *talk_new(struct tls_front *, const struct talk_how *);

@@ -1,0 +1,240 @@
+# SPDX-License-Identifier: ISC
+"""Early data: accepted at most once, whatever happens to the copies."""
+
+import json
+import os
+import random
+import signal
+import socket
+import threading
+import time
+
+import pytest
+
+import clients
+import herd
+
+EARLY = "early_data { mode = accept }"
+POSTPONE = "early_data { mode = postpone }"
+
+
+@pytest.fixture
+def early(tmp):
+    """A file with a line to send early."""
+    path = os.path.join(tmp, "early")
+    with open(path, "w", encoding="ascii") as f:
+        f.write("so early\n")
+    return path
+
+
+def totals(d, socket_path):
+    done = herd.run(herd.CTL, "-s", socket_path, "--json", "status")
+    return json.loads(done.stdout)["totals"]
+
+
+def replay(d, early, copies, *options, status=0):
+    """The probe's counts of a replay; nothing was accepted twice."""
+    code, doc = clients.probe(d, "--early-data", early, "--replay",
+                              str(copies), "--timeout", "60s", *options,
+                              seconds=600)
+    assert code == status and doc["good"]
+    assert doc["replay"]["most_of_one_session"] <= 1
+    return doc["replay"]
+
+
+@pytest.mark.parametrize("body", [EARLY, POSTPONE])
+def test_every_resumption_takes_early_data(start, early, body):
+    """Each session is offered once, and all of it works in all workers."""
+    with start(herd.site(workers=4, body=body)) as d:
+        code, doc = clients.probe(d, "--early-data", early, "-n", "41")
+        assert code == 0
+        seen = doc["versions"][0]
+        assert seen["resumed"] == 40
+        assert seen["early_accepted"] == 40
+        assert seen["workers"] == 4
+        # The same server, and clients that send none.
+        code, doc = clients.probe(d, "-n", "41")
+        assert code == 0
+        assert [v["resumed"] for v in doc["versions"]] == [40, 40]
+
+
+def test_a_second_time_it_is_an_ordinary_resumption(start, early):
+    with start(herd.site(workers=4, body=EARLY)) as d:
+        code, doc = clients.probe(d, "-f", "--early-data", early, "-n", "21")
+        assert code == 0
+        assert doc["versions"][0]["resumed"] == 20
+        assert doc["versions"][0]["early_accepted"] == 1
+        lines = d.wait_connections(21)
+        assert sorted(c["early"] for c in lines) == \
+            ["accepted"] + 19 * ["claimed"] + ["none"]
+        assert [c["early_in"] for c in lines if c["early"] == "accepted"] == \
+            ["9"]
+
+
+@pytest.mark.parametrize("service, acted", [("trace", 1), ("echo", 1),
+                                            ("reply", 1), ("discard", 0)])
+def test_replay(start, early, service, acted):
+    with start(herd.site(service, workers=8, body=EARLY)) as d:
+        copies = herd.size(200, 10000)
+        # The first connection waits for an answer; discard gives none.
+        r = replay(d, early, copies, "--timeout",
+                   "3s" if service == "discard" else "60s")
+        assert r["answered"] == copies + 1
+        assert r["accepted"] == 1
+        assert r["refused"] == copies
+        assert r["acted_upon"] == acted
+
+
+def test_replay_of_what_is_postponed(start, early):
+    """Nobody can have it acted upon who cannot finish the handshake."""
+    with start(herd.site("echo", workers=8, body=POSTPONE)) as d:
+        r = replay(d, early, 200)
+        assert r["accepted"] == 1
+        assert r["acted_upon"] == 0
+
+
+def test_replay_of_many_sessions(start, early):
+    n = herd.size(50, 1000)
+    with start(herd.site(workers=8, body=EARLY)) as d:
+        r = replay(d, early, 9, "--sessions", str(n))
+        assert r["accepted"] == n
+        assert r["most_of_one_session"] == 1
+
+
+def during(action, work):
+    """Do action(i) again and again while work() goes on; work()'s value."""
+    done = threading.Event()
+    failed = []
+
+    def run():
+        i = 0
+        while not done.is_set():
+            try:
+                action(i)
+            except Exception as e:  # the test has to hear of it
+                failed.append(e)
+                return
+            i += 1
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        return work()
+    finally:
+        done.set()
+        thread.join()
+        assert not failed
+
+
+@pytest.mark.parametrize("sizes", [["4M"], ["4M", "8M"]])
+def test_replay_across_reloads(start, early, sizes):
+    """A changed size moves the sessions, and what is on the move is refused."""
+    def conf(size):
+        return herd.site(workers=8, top=f"session_cache {{ size = {size} }}",
+                         body=EARLY)
+    n = herd.size(50, 500)
+    with start(conf(sizes[0])) as d:
+        r = during(lambda i: d.reload(conf(sizes[(i + 1) % len(sizes)])),
+                   lambda: replay(d, early, 9, "--sessions", str(n)))
+        if len(sizes) == 1:
+            assert r["accepted"] == n
+
+
+def test_replay_while_workers_are_killed(start, early):
+    def kill(_):
+        living = list(d.workers().values())
+        if living:
+            try:
+                os.kill(random.choice(living), signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        time.sleep(0.1)
+
+    n = herd.size(50, 500)
+    with start(herd.site(workers=8, body=EARLY)) as d:
+        d.faults_allowed = "was killed by signal 9"
+        r = during(kill, lambda: replay(d, early, 9, "--sessions", str(n)))
+        assert 0 < r["accepted"] <= n
+
+
+def test_replay_with_a_cache_that_is_full(start, early):
+    """What has been evicted does not resume, so it is not accepted."""
+    n = herd.size(900, 5000)
+    with start(herd.site(workers=8, top="session_cache { size = 128K }",
+                         body=EARLY)) as d:
+        r = replay(d, early, 2, "--sessions", str(n))
+        assert 0 < r["accepted"] < n
+
+
+@pytest.mark.needs("openssl")
+def test_openssl_s_client(start, early, tmp):
+    with start(herd.site(workers=2, body=EARLY)) as d:
+        session = os.path.join(tmp, "session")
+        command = ["openssl", "s_client", "-connect", d.address(),
+                   "-ign_eof"]
+        answers = []
+        for options in [["-sess_out", session],
+                        ["-sess_in", session, "-early_data", early],
+                        ["-sess_in", session, "-early_data", early]]:
+            done = herd.run(*command, *options, input="\n")
+            answers.append(done.stdout)
+        assert "Max Early Data: 16384" in answers[0]
+        assert "Early data was accepted" in answers[1]
+        assert "early=accepted early_in=9 " in answers[1]
+        assert "Early data was rejected" in answers[2]
+        assert "resumed=stateful" in answers[2]
+        assert "early=claimed early_in=0 " in answers[2]
+
+
+@pytest.mark.needs("gnutls-cli")
+def test_gnutls_cli(start, early):
+    with start(herd.site("echo", workers=2, body=EARLY)) as d:
+        host, port = d.target()
+        herd.run("timeout", "5", "gnutls-cli", "--insecure", "--resume",
+                 "--waitresumption", "--earlydata", early, "-p", port, host)
+        lines = d.wait_connections(2)
+        assert [c["early"] for c in lines] == ["none", "accepted"]
+
+
+def test_proxy_passes_it_on_before_the_handshake_is_complete(start, early):
+    """The backend has the bytes although no client ever finishes."""
+    with socket.create_server(("127.0.0.1", 0)) as backend:
+        backend.settimeout(20 * herd.SLOW)
+        conf = herd.site("proxy", workers=2, body=EARLY + """
+            handshake_timeout = 3s
+            backend = { "127.0.0.1:%d" }""" % backend.getsockname()[1])
+        got = []
+
+        def serve():
+            while len(got) < 1:
+                sock, _ = backend.accept()
+                with sock:
+                    sock.settimeout(20 * herd.SLOW)
+                    data = sock.recv(100)
+                    if not data:
+                        continue
+                    if data == b"so early\n" and not first:
+                        got.append(data)
+                    sock.sendall(b"answer\n")
+                    first.clear()
+
+        first = [True]  # the connection that makes the session
+        thread = threading.Thread(target=serve)
+        thread.start()
+        with start(conf) as d:
+            r = replay(d, early, 20)
+            assert r["accepted"] == 1
+            assert r["acted_upon"] == 1
+            thread.join(20 * herd.SLOW)
+            assert got == [b"so early\n"]
+
+
+def test_totals_tell(start, early, tmp):
+    path = os.path.join(tmp, "ctl")
+    with start(herd.site(workers=2, top=f'control_socket = "{path}"',
+                         body=EARLY)) as d:
+        replay(d, early, 9)
+        told = herd.wait_for("ten verdicts", lambda: (
+            t := totals(d, path))["early_claimed"] == 9 and t)
+        assert told["early_accepted"] == 1
+        assert told["early_bytes"] == 9
