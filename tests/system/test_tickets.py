@@ -393,6 +393,7 @@ def test_off_by_reload(start, version):
     with start(herd.site(body=BODY)) as d:
         first = ticket(d, version)
         d.reload(herd.site(body="resumption = off"))
+        d.wait_workers(2)
         answer = offer.one(d.target(), version, session=first.session)
         assert answer.served and not answer.reused
         assert answer.session is None
