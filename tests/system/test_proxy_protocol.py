@@ -106,11 +106,11 @@ def test_unix_socket(start, tmp):
 
 
 def test_client_certificate(start):
-    conf = f'client_certificate = required ca = "{pki.path("ca.pem")}"'
+    conf = f'client_certificate = required ca = "{pki.path("clients.pem")}"'
     with backend.Backend(expect(1)) as b, \
             start(site(b, certificate=pki.section(
                 "default", "server", more=conf))) as d:
-        ctx = clients.context(clients.TLS13, cert="client")
+        ctx = clients.context(clients.TLS13, cert="alice")
         session = None
         for i, flags in enumerate([0x07, 0x05]):
             answer, session = clients.fetch(d, b"x", ctx=ctx, session=session)
