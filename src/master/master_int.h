@@ -79,6 +79,7 @@ struct process {
 	struct slot *slot;
 	int64_t started; /* clock_mono_us() */
 	bool ready;
+	bool drained;	 /* accepts no more */
 	bool killed;	 /* by us */
 	char *failure;	 /* what it could not do, in its own words */
 };
@@ -115,6 +116,7 @@ struct master {
 	struct generation_list generations;
 	struct generation *current;
 	struct generation *next;
+	struct generation *closing; /* may still accept, after a reload */
 	struct seat *seats; /* one per worker of the current generation */
 	unsigned nseats;
 	unsigned last_generation; /* its number */
@@ -224,6 +226,8 @@ void reload_begin(struct master *);
 /* All workers of `next` are ready. */
 void reload_commit(struct master *);
 void reload_abort(struct master *, const char *why);
+/* A worker accepts no more, or is gone: was it the last of the old ones? */
+void reload_closed(struct master *);
 /* As reload_abort(), without a word. */
 void reload_drop(struct master *);
 /* Once a second: kill workers that should have finished long ago. */

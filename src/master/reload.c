@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "master/master_int.h"
 
+static void tell_verdict(struct master *);
 static void warn_fixed(const struct conf *, const struct conf *);
 static void tell_generation(struct master *, const struct generation *,
     enum control_type);
@@ -35,6 +36,8 @@ reload_begin(struct master *m)
 	if (m->state != MASTER_RUNNING)
 		return;
 	m->reload_again = false;
+	if (m->closing != NULL)
+		tell_verdict(m);
 	log_notice("reloading %s", o->path);
 	m->state = MASTER_RELOADING;
 	conf = conf_load(o->path, o->overrides, o->noverrides, &err);
@@ -80,14 +83,39 @@ reload_commit(struct master *m)
 	if (old == NULL) {
 		master_serving(m);
 	} else {
-		log_notice("reloaded: generation %u, %u workers are ready",
-		    m->current->number, m->current->conf->workers);
-		observe_reload(m, NULL);
-		observe_change(m, m->current->conf);
+		m->closing = old;
 		end_generation(m, old);
+		reload_closed(m);
 	}
 	if (m->reload_again)
 		reload_begin(m);
+}
+
+/*
+ * A connection that is accepted after the verdict has been told meets the new
+ * rules, whichever worker takes it.
+ */
+void
+reload_closed(struct master *m)
+{
+	const struct process *p;
+
+	if (m->closing == NULL || m->state >= MASTER_FINISHING)
+		return;
+	TAILQ_FOREACH(p, &m->processes, entry)
+		if (p->generation == m->closing && !p->drained)
+			return;
+	tell_verdict(m);
+}
+
+static void
+tell_verdict(struct master *m)
+{
+	m->closing = NULL;
+	log_notice("reloaded: generation %u, %u workers are ready",
+	    m->current->number, m->current->conf->workers);
+	observe_reload(m, NULL);
+	observe_change(m, m->current->conf);
 }
 
 void
