@@ -40,6 +40,20 @@ observe_open(struct master *m, const struct conf *conf, struct err *err)
 	return m->ctl != NULL ? 0 : -1;
 }
 
+int
+observe_adopt(struct master *m, const struct ctl_handed *control,
+    struct err *err)
+{
+	observe_line_begin(m);
+	if (control->fd == -1)
+		return 0;
+	m->ctl = ctl_adopt(m->base, control, view_cb, m, err);
+	if (m->ctl != NULL)
+		return 0;
+	close(control->fd);
+	return -1;
+}
+
 void
 observe_change(struct master *m, const struct conf *conf)
 {
