@@ -3,6 +3,7 @@
 
 import json
 import os
+import pwd
 import shutil
 import signal
 import socket
@@ -13,7 +14,6 @@ import pytest
 
 import clients
 import herd
-import pki
 
 DONE = r"upgraded: generation"
 FAILED = r"upgrade failed: (.*)"
@@ -39,6 +39,23 @@ def status(path, what="status"):
     done = herd.run(herd.CTL, "-s", path, "--json", what)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
+
+
+class Client:
+    """A client that keeps the session of its first connection."""
+
+    def __init__(self, d, **kw):
+        self.ctx = clients.context(**kw)
+        said, self.session = clients.trace(d, ctx=self.ctx)
+        assert said["resumed"] == "full"
+
+    def resumed(self, d):
+        """How that session was resumed; "full": it was not."""
+        said, _ = clients.trace(d, ctx=self.ctx, session=self.session)
+        return said["resumed"]
+
+    def resumes(self, d):
+        return self.resumed(d) != "full"
 
 
 def program(pid):
@@ -75,26 +92,21 @@ def test_sessions_and_counters_go_on(start, tmp, version):
     site = herd.site(workers=4, top=f'control_socket = "{control}"\n'
                      f'pid_file = "{tmp}/pid"')
     with start(site) as d:
-        ctx = clients.context(version)
-        sessions = [clients.trace(d, ctx=ctx)[1] for _ in range(10)]
+        peers = [Client(d, version=version) for _ in range(10)]
         for _ in range(10):
             d.reload()
-        for session in sessions[:5]:
-            said, _ = clients.trace(d, ctx=ctx, session=session)
-            assert said["resumed"] != "full"
+        assert all(peer.resumes(d) for peer in peers[:5])
         d.wait_workers(4)
         before = status(control), status(control, "sessions")
         upgrade(d)
         d.wait_workers(4)
-        for session in sessions[5:]:
-            said, _ = clients.trace(d, ctx=ctx, session=session)
-            assert said["resumed"] != "full"
+        assert all(peer.resumes(d) for peer in peers[5:])
         d.wait_connections(20)
         after = status(control), status(control, "sessions")
 
-        daemon = after[0]["daemon"]
-        assert daemon["pid"] == before[0]["daemon"]["pid"] == d.pid
-        assert daemon["started"] == before[0]["daemon"]["started"]
+        daemon = after[0]
+        assert daemon["pid"] == before[0]["pid"] == d.pid
+        assert daemon["started"] == before[0]["started"]
         assert daemon["generation"] == 12
         for name, n in (("accepted", 20), ("handshakes_resumed", 10),
                         ("handshakes_full", 10)):
@@ -110,10 +122,9 @@ def test_sessions_and_counters_go_on(start, tmp, version):
 def test_tickets_go_on(start):
     site = herd.site(body="resumption = tickets")
     with start(site) as d:
-        _, session = clients.trace(d)
+        peer = Client(d)
         upgrade(d)
-        said, _ = clients.trace(d, session=session)
-        assert said["resumed"] == "ticket"
+        assert peer.resumed(d) == "ticket"
 
 
 def test_again_and_again(start, tmp):
@@ -336,13 +347,13 @@ def test_broken_program(tmp, copy, text, mode, why):
         why = "Permission denied"  # root, too, needs one x bit to execute
     with Copy(tmp, path, env) as d:
         workers = d.workers()
-        _, session = clients.trace(d)
+        peer = Client(d)
         replace(path, text, mode)
         said = upgrade_refused(d)
         assert why in said and path in said
         assert " goes on" in said
         assert d.workers() == workers
-        assert clients.trace(d, session=session)[0]["resumed"] != "full"
+        assert peer.resumes(d)
         d.reload()
         clients.trace(d)
 
@@ -391,15 +402,14 @@ def test_failure_after_the_exec(start):
         more = herd.listener(name="more", address=f"127.0.0.1:{port}")
         with start(herd.site(workers=2)) as d:
             workers = d.workers()
-            _, session = clients.trace(d)
+            peer = Client(d)
             d.configure(herd.site(workers=2) + more)
             mark = d.mark()
             d.signal(signal.SIGUSR2)
             d.wait_log("the upgrade is not finished", mark)
             assert "Address already in use" in d.log(mark)
             assert d.workers() == workers
-            said, _ = clients.trace(d, session=session)
-            assert said["resumed"] != "full"
+            assert peer.resumes(d)
             # Another upgrade from there, and a reload that repairs it.
             mark = d.mark()
             d.signal(signal.SIGUSR2)
@@ -410,8 +420,7 @@ def test_failure_after_the_exec(start):
             d.signal(signal.SIGHUP)
             d.wait_log(DONE, mark)
             d.wait_workers(3)
-            said, _ = clients.trace(d, session=session)
-            assert said["resumed"] != "full"
+            assert peer.resumes(d)
 
 
 def test_failure_after_the_exec_is_tried_again(start):
@@ -433,12 +442,56 @@ def test_failure_after_the_exec_is_tried_again(start):
 def test_other_cache_size(start):
     """The configuration may change with the program: sessions move."""
     with start(herd.site(top='session_cache { size = "1M" }')) as d:
-        _, session = clients.trace(d)
+        peer = Client(d)
         d.configure(herd.site(top='session_cache { size = "2M" }'))
         upgrade(d)
         # They move when the new workers serve already.
-        herd.wait_for("the session", lambda: clients.trace(
-            d, session=session)[0]["resumed"] != "full")
+        herd.wait_for("the session", lambda: peer.resumes(d))
+
+
+LAYOUT = 8  # where the number of the layout is, in each of them
+MEMORY = [
+    ("tlscache-sessions", "the session cache cannot be taken over"),
+    ("tlscache-keys", "the ticket keys cannot be taken over"),
+    ("tlsherd-scoreboard", "the counters cannot be taken over"),
+]
+
+
+def other_layout(pid, name):
+    """Let the shared memory of that name be one of another version."""
+    for fd in os.listdir(f"/proc/{pid}/fd"):
+        path = f"/proc/{pid}/fd/{fd}"
+        if os.readlink(path).startswith(f"/memfd:{name}"):
+            with open(path, "r+b", buffering=0) as f:
+                f.seek(LAYOUT)
+                f.write(b"\x7f\0\0\0")
+            return
+    raise AssertionError(f"there is no memory file {name}")
+
+
+@pytest.mark.parametrize("memory,said", MEMORY)
+@pytest.mark.parametrize("resumption", ["stateful", "tickets"])
+def test_memory_of_another_version(start, tmp, memory, said, resumption):
+    """It begins anew, the log says so, and no connection is lost."""
+    control = f"{tmp}/control.sock"
+    site = herd.site(body=f"resumption = {resumption}",
+                     top=f'control_socket = "{control}"')
+    with start(site) as d:
+        peer = Client(d)
+        other_layout(d.pid, memory)
+        log = upgrade(d)
+        assert said in log
+        assert log.count("cannot be taken over") == 1
+        d.wait_workers(2)
+        lost = {"tlscache-sessions": "stateful", "tlscache-keys": "tickets"}
+        assert peer.resumes(d) == (lost.get(memory) != resumption)
+        assert Client(d).resumes(d)
+        counted = 3 if memory == "tlsherd-scoreboard" else 4
+        herd.wait_for("the counters", lambda: status(control)["totals"][
+            "accepted"] == counted)
+        # And from now on all is of this version.
+        assert "cannot be taken over" not in upgrade(d)
+        assert Client(d).resumes(d)
 
 
 def test_environment_of_another(tmp):
@@ -461,18 +514,9 @@ def test_as_root_in_a_chroot(start, tmp):
     jail = f"{tmp}/jail"
     os.mkdir(jail)
     with start(herd.site(top=f'user = "nobody"\nchroot = "{jail}"')) as d:
-        _, session = clients.trace(d)
+        peer = Client(d)
         upgrade(d)
-        said, _ = clients.trace(d, session=session)
-        assert said["resumed"] != "full"
-        uids = {herd.status(pid)["Uid"][0] for pid in d.workers().values()}
-        assert uids == {str(__import__("pwd").getpwnam("nobody").pw_uid)}
-
-
-def test_certificates_are_read_anew(start):
-    assert pki.path("server.pem")
-    with start(herd.site()) as d:
-        before, _ = clients.trace(d)
-        upgrade(d)
-        after, _ = clients.trace(d)
-        assert before["pid"] != after["pid"]
+        assert peer.resumes(d)
+        nobody = str(pwd.getpwnam("nobody").pw_uid)
+        for pid in d.wait_workers(2).values():
+            assert herd.status(pid)["Uid"] == [nobody] * 4
