@@ -19,8 +19,9 @@ struct master_options {
 /*
  * Be the master until told to stop. conf was loaded from these options and
  * is taken over; NULL when a running master hands over to us
- * (master_handed_over()): then there are workers already. Failures before the workers serve are fatal: one line and
- * exit status 1. Returns the exit status.
+ * (master_handed_over()): then there are workers already. Failures before the
+ * workers serve are fatal: one line and exit status 1. Returns the exit
+ * status.
  */
 int master_main(const struct master_options *, struct conf *);
 
