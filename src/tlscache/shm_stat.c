@@ -109,11 +109,17 @@ tlsc_count_carry(struct tlsc_store *to, struct tlsc_shard *shard)
 }
 
 void
-tlsc_store_not_a_session(struct tlsc_store *store)
+tlsc_store_miss(struct tlsc_store *store, enum tlsc_miss why)
 {
+	static const enum tlsc_counter reasons[] = {
+		[TLSC_MISS_EXPIRED] = TLSC_COUNT_miss_expired,
+		[TLSC_MISS_CONTEXT] = TLSC_COUNT_miss_context,
+		[TLSC_MISS_LAYOUT] = TLSC_COUNT_miss_layout,
+	};
+
 	tlsc_count_unlocked(store, TLSC_COUNT_hits, -(uint64_t)1);
 	tlsc_count_unlocked(store, TLSC_COUNT_misses, 1);
-	tlsc_count_unlocked(store, TLSC_COUNT_miss_layout, 1);
+	tlsc_count_unlocked(store, reasons[why], 1);
 }
 
 void

@@ -272,20 +272,26 @@ START_TEST(much_too_small)
 }
 END_TEST
 
-START_TEST(not_a_session_is_a_miss)
+START_TEST(a_hit_of_no_use_is_a_miss)
 {
-	struct tlscache_stat own;
+	static const enum tlsc_miss whys[] = { TLSC_MISS_EXPIRED,
+		TLSC_MISS_CONTEXT, TLSC_MISS_LAYOUT };
+	struct tlscache_stat own, all;
+	enum tlsc_miss why = whys[_i];
 
 	ck_assert_int_eq(store(id, 32, 100), TLSCACHE_OK);
 	ck_assert_int_eq(fetch(id, 32), TLSCACHE_OK);
 	ck_assert_uint_eq(count().hits, 1);
-	tlsc_cache_not_a_session(cache);
-	ck_assert_uint_eq(count().hits, 0);
-	ck_assert_uint_eq(count().misses, 1);
-	ck_assert_uint_eq(count().miss_layout, 1);
+	tlsc_cache_miss(cache, why);
+	all = count();
 	tlscache_stat_process(cache, &own);
+	ck_assert_uint_eq(all.hits, 0);
+	ck_assert_uint_eq(all.misses, 1);
+	ck_assert_uint_eq(all.miss_expired, why == TLSC_MISS_EXPIRED);
+	ck_assert_uint_eq(all.miss_context, why == TLSC_MISS_CONTEXT);
+	ck_assert_uint_eq(all.miss_layout, why == TLSC_MISS_LAYOUT);
 	ck_assert_uint_eq(own.hits, 0);
-	ck_assert_uint_eq(own.miss_layout, 1);
+	ck_assert_uint_eq(own.misses, 1);
 }
 END_TEST
 
@@ -491,7 +497,7 @@ cache_suite(void)
 	tcase_add_test(tc, removed);
 	tcase_add_test(tc, two_caches_are_two);
 	tcase_add_test(tc, much_too_small);
-	tcase_add_test(tc, not_a_session_is_a_miss);
+	tcase_add_loop_test(tc, a_hit_of_no_use_is_a_miss, 0, 3);
 	tcase_add_test(tc, processes_share_and_count_apart);
 	tcase_add_test(tc, adopted_is_the_same_cache);
 	tcase_add_test(tc, adopted_over_exec);
