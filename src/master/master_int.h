@@ -147,6 +147,7 @@ struct master {
 	char reload_error[1024];
 	int64_t line_time; /* of the last line about the cache */
 	struct tlscache_stat line_stat;
+	bool unlocked_told; /* that shared memory is not locked */
 	struct event signals[7];
 	struct event deadline;	/* of a start, reload or stop */
 	struct event upkeep;	/* expiry, ticket keys */
@@ -289,6 +290,8 @@ void observe_reload(struct master *, const char *error);
 /* A line about the session cache in the log; begin anew without one. */
 void observe_line(struct master *);
 void observe_line_begin(struct master *);
+/* Is the shared memory locked? A line in the log when it is not, but once. */
+void observe_locked(struct master *);
 /* Once a second: is a line due? */
 void observe_tick(struct master *);
 

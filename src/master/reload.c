@@ -82,6 +82,7 @@ reload_commit(struct master *m)
 	/* Seconds for a gigabyte: better some full handshakes than a pause. */
 	change_cache(m, old);
 	change_log(m);
+	observe_locked(m);
 	sockets_commit(m);
 	if (old == NULL) {
 		master_serving(m);

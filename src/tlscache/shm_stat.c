@@ -19,7 +19,8 @@ static bool
 is_sum(int which)
 {
 	return which != TLSC_COUNT_evicted_age_min &&
-	    which != TLSC_COUNT_capacity && which != TLSC_COUNT_shards;
+	    which != TLSC_COUNT_capacity && which != TLSC_COUNT_shards &&
+	    which != TLSC_COUNT_locked;
 }
 
 /* What there is now, in contrast to what has happened. */
@@ -153,6 +154,8 @@ tlsc_store_stat(const struct tlsc_store *store, struct tlscache_stat *stat)
 	}
 	sum[TLSC_COUNT_capacity] = (uint64_t)header->shards * header->ring;
 	sum[TLSC_COUNT_shards] = header->shards;
+	sum[TLSC_COUNT_locked] = store->segment.locked ? store->segment.size :
+	    0;
 	/* Damage can have made these go below 0. */
 	if (sum[TLSC_COUNT_bytes] > sum[TLSC_COUNT_capacity])
 		sum[TLSC_COUNT_bytes] = 0;

@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 #include <fcntl.h>
@@ -295,6 +296,30 @@ START_TEST(a_hit_of_no_use_is_a_miss)
 }
 END_TEST
 
+/* All or nothing, as the limits have it. */
+START_TEST(locked_or_not)
+{
+	struct rlimit none = { 0, 0 };
+	struct tlscache *other, *adopted;
+	struct tlscache_stat stat;
+	int fd;
+
+	ck_assert_int_eq(tlscache_open(&other, TLSCACHE_SIZE_MIN),
+	    TLSCACHE_OK);
+	tlscache_stat(other, &stat);
+	ck_assert(stat.locked == 0 || stat.locked >= stat.capacity);
+	ck_assert_int_eq(setrlimit(RLIMIT_MEMLOCK, &none), 0);
+	if (geteuid() == 0)
+		ck_assert_int_eq(setresuid(65534, 65534, 65534), 0);
+	fd = dup(tlscache_fd(other));
+	ck_assert_int_eq(tlscache_adopt(&adopted, fd), TLSCACHE_OK);
+	tlscache_stat(adopted, &stat);
+	ck_assert_uint_eq(stat.locked, 0);
+	tlscache_close(adopted);
+	tlscache_close(other);
+}
+END_TEST
+
 /* What a child does is seen by all, and counted as its own. */
 START_TEST(processes_share_and_count_apart)
 {
@@ -498,6 +523,7 @@ cache_suite(void)
 	tcase_add_test(tc, two_caches_are_two);
 	tcase_add_test(tc, much_too_small);
 	tcase_add_loop_test(tc, a_hit_of_no_use_is_a_miss, 0, 3);
+	tcase_add_test(tc, locked_or_not);
 	tcase_add_test(tc, processes_share_and_count_apart);
 	tcase_add_test(tc, adopted_is_the_same_cache);
 	tcase_add_test(tc, adopted_over_exec);
