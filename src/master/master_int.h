@@ -82,6 +82,7 @@ struct process {
 	unsigned slot_number; /* handed over, and not looked up yet */
 	int64_t started; /* clock_mono_us() */
 	bool ready;
+	bool drained;	 /* accepts no more */
 	bool killed;	 /* by us */
 	char *failure;	 /* what it could not do, in its own words */
 };
@@ -128,6 +129,8 @@ struct master {
 	struct generation_list generations;
 	struct generation *current;
 	struct generation *next;
+	struct generation *closing; /* may still accept, after a reload */
+	bool upgraded;		    /* it is that of the program before us */
 	struct seat *seats; /* one per worker of the current generation */
 	unsigned nseats;
 	unsigned last_generation; /* its number */
@@ -253,6 +256,10 @@ void reload_begin(struct master *);
 /* All workers of `next` are ready. */
 void reload_commit(struct master *);
 void reload_abort(struct master *, const char *why);
+/* A worker accepts no more, or is gone: was it the last of the old ones? */
+void reload_closed(struct master *);
+/* Whatever comes next, the verdict on the last reload comes before it. */
+void reload_settle(struct master *);
 /* As reload_abort(), without a word. */
 void reload_drop(struct master *);
 /* Once a second: an upgrade that did not come to serve is tried again. */

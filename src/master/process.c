@@ -164,6 +164,9 @@ process_listen(struct process *p)
 		} else if (msg.type == CONTROL_READY && !p->ready) {
 			p->ready = true;
 			supervise_ready(p);
+		} else if (msg.type == CONTROL_DRAINED) {
+			p->drained = true;
+			reload_closed(p->master);
 		}
 	}
 	process_hang_up(p);

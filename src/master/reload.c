@@ -16,6 +16,7 @@
 /* How long until an upgrade that failed after the exec is tried again. */
 #define RETRY_S 10
 
+static void tell_verdict(struct master *);
 static void warn_fixed(const struct conf *, const struct conf *);
 static void tell_generation(struct master *, const struct generation *,
     enum control_type);
@@ -40,6 +41,7 @@ reload_begin(struct master *m)
 		return;
 	m->reload_again = false;
 	m->retry_at = 0;
+	reload_settle(m);
 	if (!m->current->handed_over)
 		log_notice("reloading %s", o->path);
 	m->state = MASTER_RELOADING;
@@ -87,14 +89,47 @@ reload_commit(struct master *m)
 	if (old == NULL) {
 		master_serving(m);
 	} else {
-		log_notice("%s: generation %u, %u workers are ready",
-		    old->handed_over ? "upgraded" : "reloaded",
-		    m->current->number, m->current->conf->workers);
-		observe_reload(m, NULL);
-		observe_change(m, m->current->conf);
+		m->closing = old;
+		m->upgraded = old->handed_over;
 		end_generation(m, old);
+		reload_closed(m);
 	}
 	master_next(m);
+}
+
+/*
+ * A connection that is accepted after the verdict has been told meets the new
+ * rules, whichever worker takes it.
+ */
+void
+reload_closed(struct master *m)
+{
+	const struct process *p;
+
+	if (m->closing == NULL || m->state >= MASTER_FINISHING)
+		return;
+	TAILQ_FOREACH(p, &m->processes, entry)
+		if (p->generation == m->closing && !p->drained)
+			return;
+	tell_verdict(m);
+}
+
+void
+reload_settle(struct master *m)
+{
+	if (m->closing != NULL)
+		tell_verdict(m);
+}
+
+static void
+tell_verdict(struct master *m)
+{
+	m->closing = NULL;
+	log_notice("%s: generation %u, %u workers are ready",
+	    m->upgraded ? "upgraded" : "reloaded", m->current->number,
+	    m->current->conf->workers);
+	observe_reload(m, NULL);
+	observe_change(m, m->current->conf);
 }
 
 void

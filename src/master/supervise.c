@@ -162,6 +162,7 @@ process_gone(struct master *m, struct process *p, int status)
 		seat_refill(&m->seats[worker]);
 		cover_all(m);
 	}
+	reload_closed(m);
 }
 
 /* What it says itself is better than what can be seen from here. */

@@ -226,6 +226,7 @@ take_over(struct master *m)
 	int description;
 
 	test_end(m);
+	reload_settle(m);
 	if (m->sessions != NULL)
 		observe_line(m);
 	description = handover_write(m, &err);

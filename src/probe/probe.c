@@ -86,6 +86,7 @@ main(int argc, char **argv)
 		good = probe_version(&o, TLS1_2_VERSION, "TLS 1.2") && good;
 	if (o.replay == 0 && o.tls13)
 		good = probe_version(&o, TLS1_3_VERSION, "TLS 1.3") && good;
+	free(o.early);
 	if (report_end(&o, good) == -1) {
 		perror("tlsherd-probe: standard output");
 		return 1;

@@ -32,6 +32,7 @@
 #include "probe/probe.h"
 
 #define WAVE_MAX 20000	    /* sockets at once, if we may have so many */
+#define CONNECT_TRIES 5
 #define ANSWER_STEP 4096
 #define ANSWER_MAX 65536    /* more is of no interest */
 /* Nothing more comes when nothing came for so long: all have been answered, */
@@ -64,6 +65,7 @@ struct copy {
 };
 
 static bool flight_make(struct probe_client *, struct flight *);
+static SSL_SESSION *new_session(struct probe_client *);
 static void flight_free(struct flight *);
 static struct copy *shuffled(struct flight *, const struct probe_options *,
     size_t *);
@@ -121,15 +123,13 @@ static bool
 flight_make(struct probe_client *client, struct flight *f)
 {
 	const struct probe_options *o = client->options;
-	struct probe_result first;
 	SSL_SESSION *session;
 	unsigned char *p;
 	size_t n;
 	long len;
 
-	probe_connect(client, NULL, &first);
-	session = client->latest;
-	if (!first.ok || session == NULL ||
+	session = new_session(client);
+	if (session == NULL ||
 	    SSL_SESSION_get_max_early_data(session) < o->early_len)
 		return false;
 	f->ssl = probe_client_ssl(client, session);
@@ -144,6 +144,22 @@ flight_make(struct probe_client *client, struct flight *f)
 	memcpy(f->data, p, f->len);
 	(void)BIO_reset(SSL_get_wbio(f->ssl));
 	return true;
+}
+
+/* The server may be reloading, or losing workers, just now. */
+static SSL_SESSION *
+new_session(struct probe_client *client)
+{
+	struct probe_result result;
+	SSL_SESSION *old = client->latest;
+	int tries;
+
+	for (tries = 0; tries < CONNECT_TRIES; tries++) {
+		probe_connect(client, NULL, &result);
+		if (result.ok && client->latest != old)
+			return client->latest;
+	}
+	return NULL;
 }
 
 static void

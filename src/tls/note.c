@@ -118,8 +118,11 @@ note_write(const SSL *ssl, SSL_SESSION *sess)
 	deadline = SSL_session_reused(ssl) ? tls_peer(ssl)->deadline :
 	    first_deadline(sess, front->timeout);
 	left = deadline - SSL_SESSION_get_time(sess);
-	if (left < 1)
+	if (left < 1) {
+		/* A second began since tls_note_read_cb(): give none more. */
+		SSL_SESSION_set_time(sess, (long)(deadline - 1));
 		left = 1; /* OpenSSL takes 0 for the lack of a time-out */
+	}
 	if (left > front->timeout)
 		left = front->timeout;
 	if (left > WEEK && SSL_version(ssl) >= TLS1_3_VERSION)

@@ -159,6 +159,7 @@ bool tlsc_slot_place(const _Atomic uint32_t *, uint32_t *at);
 /* Copy what is at an offset of the ring. False: it cannot be used. */
 bool tlsc_shard_place(const struct tlsc_shard *, uint32_t at,
     struct tlsc_place *);
+void tlsc_shard_set_flag(struct tlsc_shard *, struct tlsc_place *, uint8_t);
 
 /* Get head, tail and used, and put them back. What makes no sense is emptied. */
 void tlsc_shard_ring_load(struct tlsc_shard *);

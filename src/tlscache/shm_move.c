@@ -8,7 +8,9 @@
  * possible: a slice of each shard in turn, for shards are alike. So the
  * youngest remain where there is less room. At last the shards are emptied.
  * Should the mover die in between, moving can be repeated: what is in the new
- * store already stays as it is.
+ * store already stays as it is. What has been claimed there, and then was lost
+ * there, must not come back: so an entry is claimed where it was before it is
+ * copied. At worst a session that was moved twice has no early data.
  *
  * Where the lock cannot be had the shard is retired all the same, and what it
  * holds is lost: full handshakes, but never a second claim, for who holds the
@@ -38,8 +40,8 @@ static bool same_segment(const struct tlsc_store *, const struct tlsc_store *);
 static int retire(struct tlsc_shard *, struct cursor *);
 static int move_slice(struct tlsc_store *, struct tlsc_shard *,
     struct cursor *, uint32_t, int64_t);
-static int move_place(struct tlsc_store *, const struct tlsc_shard *,
-    const struct tlsc_place *, int64_t);
+static int move_place(struct tlsc_store *, struct tlsc_shard *,
+    struct tlsc_place *, int64_t);
 static int finish(struct tlsc_store *, struct tlsc_shard *);
 
 int
@@ -141,14 +143,15 @@ move_slice(struct tlsc_store *to, struct tlsc_shard *shard,
 }
 
 static int
-move_place(struct tlsc_store *to, const struct tlsc_shard *shard,
-    const struct tlsc_place *place, int64_t now)
+move_place(struct tlsc_store *to, struct tlsc_shard *shard,
+    struct tlsc_place *place, int64_t now)
 {
 	const struct tlsc_store *from = shard->store;
 	const struct tlsc_entry *entry = &place->entry;
 	int64_t expires = from->geometry.epoch + entry->expires;
 	unsigned char bytes[TLSCACHE_ID_MAX + TLSCACHE_DATA_MAX];
 	struct tlsc_id id = { bytes, entry->idlen };
+	bool claimed = (entry->flags & TLSC_CLAIMED) != 0;
 	int error = TLSCACHE_OK;
 	uint64_t hash;
 
@@ -159,10 +162,13 @@ move_place(struct tlsc_store *to, const struct tlsc_shard *shard,
 	hash = tlsc_hash(&from->geometry.key, bytes, id.len);
 	if (tlsc_shard_slot(shard, hash, place->at) != NULL &&
 	    tlsc_entry_check(from, entry, hash, bytes + id.len,
-	    place->len) == entry->check)
+	    place->len) == entry->check) {
+		tlsc_shard_set_flag(shard, place, TLSC_CLAIMED);
+		TLSC_FAULT(MOVING);
 		error = tlsc_store_put_moved(to, id, bytes + id.len,
 		    place->len, expires, from->geometry.epoch + entry->stored,
-		    (entry->flags & TLSC_CLAIMED) != 0, now);
+		    claimed, now);
+	}
 	explicit_bzero(bytes, id.len + place->len);
 	TLSC_FAULT(MOVED);
 	return error;

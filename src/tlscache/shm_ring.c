@@ -311,3 +311,14 @@ tlsc_entry_check(const struct tlsc_store *store,
 	return (uint32_t)tlsc_hash_check(&store->geometry.key, hash,
 	    (uint64_t)entry->expires << 32 | entry->stored, data, len);
 }
+
+/* Written only if it is not set: readers then leave the line where it is. */
+void
+tlsc_shard_set_flag(struct tlsc_shard *shard, struct tlsc_place *place, uint8_t flag)
+{
+	if ((place->entry.flags & flag) != 0)
+		return;
+	place->entry.flags |= flag;
+	shard->ring[place->at + offsetof(struct tlsc_entry, flags)] =
+	    place->entry.flags;
+}

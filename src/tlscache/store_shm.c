@@ -110,7 +110,6 @@ static void get_miss(struct tlsc_shard *, enum tlsc_counter);
 static void drop_counted(struct tlsc_shard *, _Atomic uint32_t *,
     const struct tlsc_place *, enum tlsc_counter);
 static void drop_corrupt(struct tlsc_store *, struct tlsc_id, uint64_t);
-static void set_flag(struct tlsc_shard *, struct tlsc_place *, uint8_t);
 static size_t expire_slots(struct tlsc_shard *, uint32_t, uint32_t, uint32_t);
 static uint64_t id_hash(const struct tlsc_store *, struct tlsc_id);
 static uint32_t since_epoch(const struct tlsc_store *, int64_t);
@@ -156,7 +155,7 @@ tlsc_store_put_moved(struct tlsc_store *store, struct tlsc_id id,
 	if (tlsc_shard_find(&shard, item.hash, id, &place) == NULL)
 		put(&shard, &item, since_epoch(store, now), true);
 	else if (claimed)
-		set_flag(&shard, &place, TLSC_CLAIMED);
+		tlsc_shard_set_flag(&shard, &place, TLSC_CLAIMED);
 	tlsc_shard_unlock(&shard);
 	return TLSCACHE_OK;
 }
@@ -235,7 +234,7 @@ tlsc_store_get(struct tlsc_store *store, struct tlsc_id id, void *buf,
 		memcpy(buf, shard.ring + place.at + sizeof(place.entry) +
 		    place.entry.idlen, place.len);
 	TLSC_FAULT(COPIED);
-	set_flag(&shard, &place, TLSC_FETCHED);
+	tlsc_shard_set_flag(&shard, &place, TLSC_FETCHED);
 	TLSC_FAULT(FETCHED);
 	tlsc_count(&shard, TLSC_COUNT_hits, 1);
 	tlsc_shard_unlock(&shard);
@@ -308,7 +307,7 @@ tlsc_store_claim(struct tlsc_store *store, struct tlsc_id id, int64_t now)
 	} else if ((place.entry.flags & TLSC_CLAIMED) != 0) {
 		error = TLSCACHE_E_CLAIMED;
 	} else {
-		set_flag(&shard, &place, TLSC_CLAIMED);
+		tlsc_shard_set_flag(&shard, &place, TLSC_CLAIMED);
 		TLSC_FAULT(CLAIMED);
 	}
 	tlsc_count(&shard, error == TLSCACHE_OK ? TLSC_COUNT_claims :
@@ -416,17 +415,6 @@ drop_counted(struct tlsc_shard *shard, _Atomic uint32_t *slot,
 	tlsc_shard_drop(shard, slot, place);
 	tlsc_count(shard, reason, 1);
 	tlsc_shard_end(shard);
-}
-
-/* Written only if it is not set: readers then leave the line where it is. */
-static void
-set_flag(struct tlsc_shard *shard, struct tlsc_place *place, uint8_t flag)
-{
-	if ((place->entry.flags & flag) != 0)
-		return;
-	place->entry.flags |= flag;
-	shard->ring[place->at + offsetof(struct tlsc_entry, flags)] =
-	    place->entry.flags;
 }
 
 static uint64_t

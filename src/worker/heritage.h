@@ -62,6 +62,7 @@ struct heritage {
 enum control_type {
 	CONTROL_READY,	 /* worker → master: set up */
 	CONTROL_FAILED,	 /* worker → master: not set up, text says why */
+	CONTROL_DRAINED, /* worker → master: accepts no more, after DRAIN */
 	CONTROL_SERVE,	 /* master → worker: accept connections */
 	CONTROL_DRAIN,	 /* … accept no more, finish, exit */
 	CONTROL_COVER,	 /* … serve the queue of worker number arg, too */

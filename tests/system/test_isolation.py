@@ -182,6 +182,13 @@ def kind(request):
     return KINDS[request.param]
 
 
+def reload(d, conf=None):
+    """Until the workers of the generation before, who go by the old rules
+    and may accept for some more moments, are gone."""
+    d.reload(conf)
+    d.wait_workers(2)
+
+
 def guarded(kind, ca="clients.pem", crl=None, chain="server"):
     more = f'crl = "{crl}"' if crl else ""
     return herd.site(body=f"resumption = {kind.resumption}",
@@ -214,7 +221,7 @@ def test_revoked_by_reload(start, tmp, kind):
     with start(guarded(kind, crl=crl)) as d:
         made = sessions_of(d, kind, "alice", "mallory")
         shutil.copy(pki.path("mallory.crl"), crl)
-        d.reload()
+        reload(d)
         mark = d.mark()
         for answer in comes_back(d, kind, "mallory", made["mallory"]):
             assert not answer.served and not answer.reused
@@ -231,7 +238,7 @@ def test_revoked_by_reload(start, tmp, kind):
 def test_other_ca_by_reload(start, kind):
     with start(guarded(kind)) as d:
         made = sessions_of(d, kind, "alice")
-        d.reload(guarded(kind, ca="strangers.pem"))
+        reload(d, guarded(kind, ca="strangers.pem"))
         for answer in comes_back(d, kind, "alice", made["alice"]):
             assert not answer.served and not answer.reused
         assert offer.one(d.target(), kind.version, cert="stranger").served
@@ -244,7 +251,7 @@ def test_other_contents_of_ca_file(start, tmp, kind):
     with start(guarded(kind, ca=ca)) as d:
         made = sessions_of(d, kind, "alice")
         shutil.copy(pki.path("strangers.pem"), ca)
-        d.reload()
+        reload(d)
         for answer in comes_back(d, kind, "alice", made["alice"]):
             assert not answer.served and not answer.reused
 
@@ -254,7 +261,7 @@ def test_certificate_demanded_by_reload(start, kind):
     open_to_all = herd.site(body=f"resumption = {kind.resumption}")
     with start(open_to_all) as d:
         session = offer.one(d.target(), kind.version).session
-        d.reload(guarded(kind))
+        reload(d, guarded(kind))
         with_it, without = comes_back(d, kind, "alice", session)
         assert with_it.served and not with_it.reused
         assert not without.served
@@ -264,7 +271,7 @@ def test_other_certificate_by_reload(start, kind):
     """The server's certificate is part of it: clients see the new one."""
     with start(guarded(kind)) as d:
         made = sessions_of(d, kind, "alice")
-        d.reload(guarded(kind, chain="server2"))
+        reload(d, guarded(kind, chain="server2"))
         with_it, without = comes_back(d, kind, "alice", made["alice"])
         assert with_it.served and not with_it.reused
         assert not without.served
@@ -276,8 +283,8 @@ def test_same_rules_after_reload(start, tmp, kind):
     shutil.copy(pki.path("mallory.crl"), crl)
     with start(guarded(kind, crl=crl)) as d:
         made = sessions_of(d, kind, "alice")
-        d.reload()
-        d.reload(guarded(kind, crl=pki.path("mallory.crl")))
+        reload(d)
+        reload(d, guarded(kind, crl=pki.path("mallory.crl")))
         for answer in comes_back(d, kind, "alice", made["alice"]):
             assert answer.said["resumed"] == kind.resumed
 

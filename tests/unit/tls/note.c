@@ -212,6 +212,42 @@ START_TEST(test_life)
 }
 END_TEST
 
+/* The deadline was ahead when the handshake began. */
+static int
+late_cb(SSL *ssl, void *arg)
+{
+	if (SSL_session_reused(ssl))
+		tls_peer(ssl)->deadline =
+		    SSL_SESSION_get_time(SSL_get_session(ssl));
+	return tls_note_ticket_cb(ssl, arg);
+}
+
+START_TEST(test_life_ends_meanwhile)
+{
+	struct talk_how how = { .version = TLS1_3_VERSION };
+	struct tls_front *front;
+	SSL_SESSION *renewed;
+	struct talk *t;
+
+	site_init(&site);
+	site.listen.resumption = (enum conf_resumption)_i;
+	front = site_front(&site);
+	SSL_CTX_set_session_ticket_cb(front->policies[0].ctx, late_cb, NULL,
+	    front);
+	how.session = talk_session(front, &how);
+	t = talk_new(front, &how);
+	ck_assert(t->ok);
+	ck_assert_int_ne(tls_resumed(t->server), TLS_RESUMED_FULL);
+	renewed = SSL_get_session(t->server);
+	ck_assert_int_gt(SSL_SESSION_get_timeout(renewed), 0);
+	ck_assert_int_eq(SSL_SESSION_get_time(renewed) +
+	    SSL_SESSION_get_timeout(renewed), tls_peer(t->server)->deadline);
+	SSL_SESSION_free(how.session);
+	talk_free(t);
+	tls_front_free(front);
+}
+END_TEST
+
 /* Nor longer than the client's certificate, at the first or any renewal. */
 START_TEST(test_life_of_certificate)
 {
@@ -344,6 +380,8 @@ note_suite(void)
 	tcase_add_loop_test(tc, test_worker_not_resumed, 0, SITE_KINDS);
 	tcase_add_loop_test(tc, test_life, CONF_RESUME_STATEFUL,
 	    CONF_RESUME_TICKETS + 1);
+	tcase_add_loop_test(tc, test_life_ends_meanwhile,
+	    CONF_RESUME_STATEFUL, CONF_RESUME_TICKETS + 1);
 	tcase_add_loop_test(tc, test_life_of_certificate, 0, SITE_KINDS);
 	tcase_add_loop_test(tc, test_strange_note, 0, COUNT(strange));
 	tcase_add_loop_test(tc, test_no_name_in_session, 0, SITE_KINDS);

@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 #include <sys/wait.h>
 
+#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -276,6 +277,44 @@ START_TEST(claims_during_the_move)
 }
 END_TEST
 
+/*
+ * A mover is killed somewhere in the middle; what it had moved by then is
+ * claimed and lost; the next mover finds it in the old store, and must not
+ * bring it back for a second claim.
+ */
+START_TEST(a_second_mover_brings_no_claim_back)
+{
+	unsigned char bytes[LOAD_ID], won[ENTRIES] = { 0 };
+	unsigned moved = 0;
+	uint64_t n;
+	pid_t pid;
+
+	open_to(8 << 20);
+	pid = fork();
+	ck_assert_int_ge(pid, 0);
+	if (pid == 0) {
+		(void)!tlsc_store_move(to, from, LOAD_NOW + 20);
+		_exit(0);
+	}
+	while (count(to).entries < 1 + 20 * (unsigned)_i)
+		;
+	kill(pid, SIGKILL);
+	ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
+	for (n = 0; n < ENTRIES; n++)
+		if (claim(to, n) == TLSCACHE_OK) {
+			won[n] = 1;
+			moved++;
+			ck_assert_int_eq(tlsc_store_remove(to,
+			    load_id(bytes, n)), 0);
+		}
+	ck_assert_uint_gt(moved, 0);
+	ck_assert_int_eq(tlsc_store_move(to, from, LOAD_NOW + 20), 0);
+	for (n = 0; n < ENTRIES; n++)
+		if (won[n] == 1)
+			ck_assert_int_ne(claim(to, n), TLSCACHE_OK);
+}
+END_TEST
+
 Suite *
 move_suite(void)
 {
@@ -292,6 +331,7 @@ move_suite(void)
 	tcase_add_test(tc, moving_again_changes_nothing);
 	tcase_add_test(tc, moves_that_make_no_sense);
 	tcase_add_loop_test(tc, claims_during_the_move, 0, 20);
+	tcase_add_loop_test(tc, a_second_mover_brings_no_claim_back, 0, 20);
 	suite_add_tcase(suite, tc);
 	return suite;
 }
