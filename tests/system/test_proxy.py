@@ -97,7 +97,8 @@ def test_waits_for_the_slow(start, path, slow):
     n_backend = flows.MANY - n_client
     listener, address = backend.bound(path)
     listener.listen()
-    with start(proxy(address, workers=1)) as d, flows.Loop() as loop:
+    with start(proxy(address, workers=1), env=flows.LEAN) as d, \
+            flows.Loop() as loop:
         flows.warm_up(d)
         listener.accept()[0].close()
         loop.listen(listener, lambda sock: flows.Answer(

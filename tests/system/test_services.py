@@ -57,7 +57,8 @@ def test_echo(start, version):
 
 
 def test_echo_waits_for_the_slow(start):
-    with start(herd.site("echo", workers=1)) as d, flows.Loop() as loop:
+    with start(herd.site("echo", workers=1), env=flows.LEAN) as d, \
+            flows.Loop() as loop:
         flows.warm_up(d)
         client = loop.add(flows.Client(
             d, flows.Source("client", 1, flows.MANY),
