@@ -61,7 +61,7 @@ static void
 parse_options(int argc, char **argv, struct options *o)
 {
 	static char absolute[PATH_MAX];
-	char **overrides = NULL;
+	static char **overrides;
 	const char *path = DEFAULT_PATH;
 	size_t n = 0;
 	int c;
