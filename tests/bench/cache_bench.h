@@ -99,7 +99,9 @@ void crew_end(int pid);
 void crew_end_all(void);
 /* How many processors there are for this program. */
 unsigned crew_processors(void);
+/* To the processor of that number, and to all of them again. */
 void crew_pin(unsigned number);
+void crew_unpin(void);
 /* Memory that a fork shares; zeroed. */
 void *crew_memory(size_t size);
 

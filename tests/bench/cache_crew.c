@@ -14,6 +14,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -26,6 +27,7 @@
 
 struct crew {
 	pthread_barrier_t begin;
+	_Atomic uint64_t begun; /* when the first of them ran on */
 	struct crew_result result[CREW_MAX];
 };
 
@@ -37,6 +39,7 @@ struct order {
 };
 
 static volatile sig_atomic_t children[CREW_MAX];
+static cpu_set_t allowed; /* before anybody was pinned */
 
 static void crew_member(void *, unsigned);
 static void crew_wait(unsigned);
@@ -70,14 +73,17 @@ crew_member(void *arg, unsigned number)
 	const struct order *order = arg;
 	const struct crew_work *work = order->work;
 	struct crew_result r = { 0 };
-	uint64_t begun, end, now;
+	uint64_t begun = 0, end, now;
 	double cpu;
 
 	if (work->prepare != NULL)
 		work->prepare(work->arg, number);
 	(void)pthread_barrier_wait(&order->crew->begin);
 	cpu = cpu_clock();
-	now = begun = hist_clock();
+	/* Who gets a processor late has lost that time all the same. */
+	now = hist_clock();
+	if (atomic_compare_exchange_strong(&order->crew->begun, &begun, now))
+		begun = now;
 	for (end = begun + (uint64_t)(order->seconds * 1e9); now < end;
 	    now = hist_clock())
 		r.operations += work->work(work->arg, number, &r.good);
@@ -126,7 +132,8 @@ crew_fork(void (*work)(void *, unsigned), void *arg, unsigned number)
 		children[i] = pid;
 		return pid;
 	}
-	memset((void *)(uintptr_t)children, 0, sizeof(children));
+	for (i = 0; i < CREW_MAX; i++)
+		children[i] = 0;
 #ifdef HAVE_SYS_PRCTL_H
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 #endif
@@ -176,20 +183,26 @@ crew_processors(void)
 void
 crew_pin(unsigned number)
 {
-	cpu_set_t all, one;
+	cpu_set_t one;
 	unsigned i;
 
-	if (sched_getaffinity(0, sizeof(all), &all) == -1)
+	if (sched_getaffinity(0, sizeof(allowed), &allowed) == -1)
 		return;
-	number %= (unsigned)CPU_COUNT(&all);
+	number %= (unsigned)CPU_COUNT(&allowed);
 	for (i = 0; i < CPU_SETSIZE; i++) {
-		if (!CPU_ISSET(i, &all) || number-- > 0)
+		if (!CPU_ISSET(i, &allowed) || number-- > 0)
 			continue;
 		CPU_ZERO(&one);
 		CPU_SET(i, &one);
 		(void)sched_setaffinity(0, sizeof(one), &one);
 		return;
 	}
+}
+
+void
+crew_unpin(void)
+{
+	(void)sched_setaffinity(0, sizeof(allowed), &allowed);
 }
 
 void *

@@ -62,7 +62,7 @@ hits_table(const struct bench *b, const struct trace *t, bool renew)
 	double above_fifo = INFINITY, below_lru = 0, value[7];
 	size_t i, step = b->quick ? 2 : 1;
 	uint32_t room;
-	char label[16];
+	char label[32];
 
 	table_begin(renew ? "hit_rate_tls13" : "hit_rate_tls12", renew ?
 	    "hits per 100 connections, TLS 1.3: each makes a new session" :
