@@ -54,6 +54,10 @@ conf_check_listen(struct conf_listen *l, const struct loc *version,
 		return err_set(err, &l->backends[0].loc, "backend is for "
 		    "\"service = proxy\", and this service is %s",
 		    conf_service_name(l->service));
+	if (l->service != CONF_SERVICE_PROXY && l->proxy_protocol)
+		return err_set(err, &l->loc, "proxy_protocol is for "
+		    "\"service = proxy\", and this service is %s",
+		    conf_service_name(l->service));
 	if (l->minimum_version > l->maximum_version)
 		return err_set(err, version, "minimum_version is above "
 		    "maximum_version");

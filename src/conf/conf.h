@@ -98,6 +98,7 @@ struct conf_listen {
 	char *text; /* what reply sends */
 	struct conf_addr *backends;
 	size_t nbackends;
+	bool proxy_protocol; /* tell them, in version 2 */
 	struct conf_certificate *certificates; /* at least one */
 	size_t ncertificates; /* [0] serves whoever names none of the names */
 	bool unknown_name_reject; /* unknown_name = reject | default */

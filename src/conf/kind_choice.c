@@ -90,6 +90,11 @@ static const struct choice unknown_name_rows[] = {
 };
 CHOICE_KIND(unknown_name, true, 2);
 
+static const struct choice proxy_protocol_rows[] = {
+	{ "off", false }, { "v2", true },
+};
+CHOICE_KIND(proxy_protocol, true, 2);
+
 static const struct choice log_level_rows[] = {
 	{ "error", LOGLVL_ERROR }, { "warning", LOGLVL_WARNING },
 	{ "notice", LOGLVL_NOTICE }, { "info", LOGLVL_INFO },

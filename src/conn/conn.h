@@ -208,6 +208,13 @@ void conn_set_error(struct conn *, const char *fmt, ...)
 void conn_set_backend(struct conn *, const char *name, int64_t connect_us);
 
 /*
+ * The client's address and ours. ss_family is AF_UNSPEC where there is none
+ * to tell.
+ */
+void conn_addresses(struct conn *, struct sockaddr_storage *client,
+    struct sockaddr_storage *here);
+
+/*
  * What is known of the connection. Strings are valid until it closes. Those
  * that a handshake settles are "-" before its end. sni and alpn are the
  * client's own words: quote them (conn/kv.h).

@@ -46,3 +46,16 @@ handshake_info(struct conn *c, struct conn_info *info)
 	if (alpn != NULL && len < sizeof(info->alpn))
 		memcpy(info->alpn, alpn, len);
 }
+
+void
+conn_addresses(struct conn *c, struct sockaddr_storage *client,
+    struct sockaddr_storage *here)
+{
+	socklen_t len = sizeof(*here);
+
+	memset(client, 0, sizeof(*client));
+	memcpy(client, &c->client, sizeof(c->client));
+	memset(here, 0, sizeof(*here));
+	if (getsockname(c->fd, (struct sockaddr *)here, &len) == -1)
+		here->ss_family = AF_UNSPEC;
+}

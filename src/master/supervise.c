@@ -121,6 +121,8 @@ supervise_reap(struct master *m)
 				break;
 		if (p != NULL)
 			process_gone(m, p, status);
+		else if (pid == m->test.pid)
+			upgrade_tested(m, status);
 	}
 	if ((m->state == MASTER_FINISHING || m->state == MASTER_STOPPING) &&
 	    TAILQ_EMPTY(&m->processes))
@@ -160,6 +162,7 @@ process_gone(struct master *m, struct process *p, int status)
 		seat_refill(&m->seats[worker]);
 		cover_all(m);
 	}
+	reload_closed(m);
 }
 
 /* What it says itself is better than what can be seen from here. */

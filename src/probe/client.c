@@ -14,6 +14,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+
 #include <openssl/err.h>
 
 #include "base/clock.h"
@@ -31,7 +34,7 @@ static bool again(SSL *, int, int64_t, struct probe_result *, const char *);
 static bool send_early(SSL *, const struct probe_options *, int64_t,
     struct probe_result *);
 static bool handshake(SSL *, int64_t, struct probe_result *);
-static void converse(SSL *, const struct probe_options *, int64_t,
+static void converse(SSL *, const struct probe_options *, int64_t, int64_t,
     struct probe_result *);
 static void await_ticket(SSL *, int64_t);
 static bool say(SSL *, const struct probe_options *, int64_t);
@@ -136,13 +139,13 @@ probe_connect(struct probe_client *client, SSL_SESSION *session,
     struct probe_result *result)
 {
 	const struct probe_options *o = client->options;
-	int64_t deadline;
+	int64_t begin = clock_mono_us(), deadline;
 	SSL *ssl = NULL;
 	int fd = -1;
 
 	memset(result, 0, sizeof(*result));
 	result->worker = result->maker = -1;
-	deadline = clock_mono_us() + (int64_t)o->timeout_ms * 1000;
+	deadline = begin + (int64_t)o->timeout_ms * 1000;
 	if (!probe_tcp_connect(o, deadline, &fd, result))
 		goto out;
 	ssl = probe_client_ssl(client, session);
@@ -157,7 +160,7 @@ probe_connect(struct probe_client *client, SSL_SESSION *session,
 		goto out;
 	describe(ssl, result);
 	result->ok = true;
-	converse(ssl, o, deadline, result);
+	converse(ssl, o, begin, deadline, result);
 out:
 	SSL_free(ssl);
 	if (fd != -1)
@@ -198,7 +201,7 @@ probe_tcp_connect(const struct probe_options *o, int64_t deadline, int *fdp,
     struct probe_result *result)
 {
 	socklen_t len = sizeof(int);
-	int error = 0;
+	int error = 0, on = 1;
 
 	*fdp = fd_socket(o->addr.ss.ss_family, SOCK_STREAM, 0);
 	if (*fdp == -1 || (connect(*fdp, (const struct sockaddr *)&o->addr.ss,
@@ -209,8 +212,12 @@ probe_tcp_connect(const struct probe_options *o, int64_t deadline, int *fdp,
 	} else if (getsockopt(*fdp, SOL_SOCKET, SO_ERROR, &error, &len) == -1) {
 		error = errno;
 	}
-	if (error == 0)
+	if (error == 0) {
+		/* Or Nagle's algorithm holds what follows our Finished. */
+		(void)setsockopt(*fdp, IPPROTO_TCP, TCP_NODELAY, &on,
+		    sizeof(on));
 		return true;
+	}
 	snprintf(result->error, sizeof(result->error),
 	    "cannot connect to %s: %s", o->target, strerror(error));
 	return false;
@@ -314,8 +321,8 @@ handshake(SSL *ssl, int64_t deadline, struct probe_result *result)
  * a line, the end, or no time left. TLS 1.3 sessions arrive meanwhile.
  */
 static void
-converse(SSL *ssl, const struct probe_options *o, int64_t deadline,
-    struct probe_result *result)
+converse(SSL *ssl, const struct probe_options *o, int64_t begin,
+    int64_t deadline, struct probe_result *result)
 {
 	struct probe_result ignored;
 	char answer[ANSWER_MAX];
@@ -332,6 +339,9 @@ converse(SSL *ssl, const struct probe_options *o, int64_t deadline,
 			r = SSL_read(ssl, answer + n,
 			    (int)(sizeof(answer) - 1 - n));
 		} while (r <= 0 && again(ssl, r, deadline, &ignored, ""));
+		if (r > 0 && n == 0)
+			result->answer_ms = (double)(clock_mono_us() - begin) /
+			    1000;
 		n += r > 0 ? (size_t)r : 0;
 		answer[n] = '\0';
 	}

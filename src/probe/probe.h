@@ -50,6 +50,7 @@ struct probe_result {
 	int worker;    /* that served it; -1: the server does not tell */
 	int maker;     /* worker that made the session; -1: not known */
 	double handshake_ms;
+	double answer_ms; /* from before TCP to the first byte; 0: none */
 	char error[256]; /* when not ok */
 };
 

@@ -57,9 +57,9 @@ report_connection(const struct probe_options *o, unsigned number,
 	number_or_dash(by, sizeof(by), r->worker);
 	number_or_dash(maker, sizeof(maker), r->maker);
 	printf("%5u  %-7s  %-11s  %-8s  worker %-4s  session of %-4s  "
-	    "%7.2f ms%s\n", number, r->version, r->resumed ? "resumed" :
+	    "%7.2f ms  answer %7.2f ms%s\n", number, r->version, r->resumed ? "resumed" :
 	    r->offered ? "NOT RESUMED" : "full", r->kind, by, maker,
-	    r->handshake_ms, !r->early_sent ? "" : r->early_accepted ?
+	    r->handshake_ms, r->answer_ms, !r->early_sent ? "" : r->early_accepted ?
 	    "  early data accepted" : "  early data refused");
 }
 
@@ -88,6 +88,7 @@ json_connection(unsigned number, const struct probe_result *r)
 		json_bool(&document, "early_sent", r->early_sent);
 		json_bool(&document, "early_accepted", r->early_accepted);
 		json_real(&document, "handshake_ms", r->handshake_ms, 3);
+		json_real(&document, "answer_ms", r->answer_ms, 3);
 		if (r->worker >= 0)
 			json_int(&document, "worker", r->worker);
 		if (r->maker >= 0)

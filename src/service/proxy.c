@@ -11,6 +11,10 @@
  *	backend's end             client gets close_notify, may go on sending
  *	backend's reset           client gets TCP's end without close_notify
  *
+ * With the PROXY protocol the backend hears how many bytes of early data there
+ * are before it gets them; more than had come by then wait for the end of the
+ * handshake, when they are early data no more.
+ *
  * (A reset cannot be sent over a Unix socket: there it is an end like any.)
  */
 #include "config.h"
@@ -38,6 +42,9 @@ static void proxy_room(struct conn *);
 static void proxy_recheck(struct conn *);
 static void proxy_closed(struct conn *);
 
+static void pass_on(struct conn *, const uint8_t *, size_t);
+static void greet(struct conn *, const uint8_t *, size_t);
+static bool holds_early(struct conn *);
 static size_t to_backend(struct conn *, const uint8_t *, size_t);
 static void keep(struct conn *, const uint8_t *, size_t);
 static void send_pending(struct conn *);
@@ -100,9 +107,19 @@ proxy_ready(struct conn *c)
 	struct leg *leg = conn_state(c);
 
 	leg->flags |= LEG_F_READY;
-	if (leg->state == LEG_FAILED)
+	if (leg->state == LEG_FAILED) {
 		report_failure(c);
-	else if (leg->state == LEG_UP)
+		return;
+	}
+	if (conn_listener(c)->conf->proxy_protocol) {
+		if (!(leg->flags & LEG_F_HEADER))
+			greet(c, NULL, 0);
+		else if (leg->pending != NULL && leg->pending->pos == 0)
+			proxy_header_complete(leg->pending->data);
+		if (leg->pending == NULL)
+			conn_resume(c);
+	}
+	if (leg->state == LEG_UP)
 		from_backend(c);
 }
 
@@ -143,6 +160,50 @@ report_failure(struct conn *c)
 
 static void
 proxy_data(struct conn *c, const uint8_t *buf, size_t len)
+{
+	const struct leg *leg = conn_state(c);
+
+	if (conn_listener(c)->conf->proxy_protocol &&
+	    !(leg->flags & LEG_F_HEADER))
+		greet(c, buf, len);
+	else
+		pass_on(c, buf, len);
+	if (holds_early(c))
+		conn_pause(c);
+}
+
+/* The header, and what has come from the client by now. */
+static void
+greet(struct conn *c, const uint8_t *buf, size_t len)
+{
+	struct leg *leg = conn_state(c);
+	uint8_t *both;
+	size_t n;
+
+	if ((both = malloc(PROXY_HEADER_MAX + len)) == NULL) {
+		conn_close(c, CLOSE_NO_MEMORY);
+		return;
+	}
+	leg->flags |= LEG_F_HEADER;
+	n = proxy_header(c, both, leg->flags & LEG_F_READY ? 0 : len);
+	if (len > 0)
+		memcpy(both + n, buf, len);
+	pass_on(c, both, n + len);
+	free(both);
+}
+
+/* Nothing more before the end of the handshake? */
+static bool
+holds_early(struct conn *c)
+{
+	const struct leg *leg = conn_state(c);
+
+	return conn_listener(c)->conf->proxy_protocol &&
+	    !(leg->flags & LEG_F_READY);
+}
+
+static void
+pass_on(struct conn *c, const uint8_t *buf, size_t len)
 {
 	struct leg *leg = conn_state(c);
 	size_t n;
@@ -309,7 +370,8 @@ send_pending(struct conn *c)
 		return;
 	free(p);
 	leg->pending = NULL;
-	conn_resume(c);
+	if (!holds_early(c))
+		conn_resume(c);
 }
 
 static void

@@ -40,6 +40,7 @@ enum leg_state {
 #define LEG_F_TELLS_END (1u << 10) /* … for EV_CLOSED */
 #define LEG_F_DOUBT (1u << 11)	   /* a reset may hide behind the last read */
 #define LEG_F_EARLY (1u << 12)	   /* the client may be written to before */
+#define LEG_F_HEADER (1u << 13)	   /* the PROXY header is on its way */
 
 /* Clear text that the backend has not taken yet. */
 struct leg_pending {
@@ -66,6 +67,15 @@ void proxy_connect_event(struct conn *, short what);
 
 int proxy_watch(struct conn *, short more, const struct timeval *timeout);
 void proxy_note(struct conn *, bool up);
+
+/*
+ * Write the header for this connection into buf and return its length, at most
+ * PROXY_HEADER_MAX. early: so many bytes of early data follow, and the client's
+ * handshake is not complete; proxy_header_complete() corrects that.
+ */
+#define PROXY_HEADER_MAX 1024
+size_t proxy_header(struct conn *, uint8_t *buf, size_t early);
+void proxy_header_complete(uint8_t *header);
 
 void proxy_up(struct conn *);
 void proxy_failed(struct conn *);

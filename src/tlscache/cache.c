@@ -157,7 +157,7 @@ tlscache_stat_process(const struct tlscache *cache,
 }
 
 void
-tlsc_cache_not_a_session(struct tlscache *cache)
+tlsc_cache_miss(struct tlscache *cache, enum tlsc_miss why)
 {
-	tlsc_store_not_a_session(cache->store);
+	tlsc_store_miss(cache->store, why);
 }

@@ -3,12 +3,11 @@
 #ifndef TLSC_CACHE_INT_H
 #define TLSC_CACHE_INT_H
 
+#include "store_int.h"
+
 struct tlscache;
 
-/*
- * What a fetch just returned was not a session of this OpenSSL: count the hit
- * as a miss after all (miss_layout).
- */
-void tlsc_cache_not_a_session(struct tlscache *);
+/* What a fetch returned was of no use: count the hit as a miss after all. */
+void tlsc_cache_miss(struct tlscache *, enum tlsc_miss);
 
 #endif

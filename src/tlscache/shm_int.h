@@ -59,6 +59,7 @@ struct tlsc_header {
 	uint32_t buckets; /* of each shard */
 	uint32_t ring;	  /* bytes of each shard */
 	uint64_t size;	  /* bytes of the segment */
+	uint64_t counters; /* which there are, in which order */
 	int64_t epoch;
 	struct tlsc_hash_key key;
 	uint64_t check; /* of all before */

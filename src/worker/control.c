@@ -15,21 +15,34 @@
 #include "base/log.h"
 #include "worker/worker_int.h"
 
+static int tell(const struct heritage *, enum control_type);
 static void control_event_cb(evutil_socket_t, short, void *);
 static void obey(struct worker *, const struct control_msg *, int);
 
 int
 control_init(struct worker *w)
 {
-	struct control_msg ready;
-
-	memset(&ready, 0, sizeof(ready));
-	ready.type = CONTROL_READY;
 	if (event_assign(&w->control, w->base, w->heritage->control_fd,
 	    EV_READ | EV_PERSIST, control_event_cb, w) == -1 ||
 	    event_add(&w->control, NULL) == -1)
 		return -1;
-	return fd_send(w->heritage->control_fd, &ready, sizeof(ready), -1);
+	return tell(w->heritage, CONTROL_READY);
+}
+
+void
+control_tell(const struct heritage *h, enum control_type type)
+{
+	(void)tell(h, type);
+}
+
+static int
+tell(const struct heritage *h, enum control_type type)
+{
+	struct control_msg msg;
+
+	memset(&msg, 0, sizeof(msg));
+	msg.type = (int)type;
+	return fd_send(h->control_fd, &msg, sizeof(msg), -1);
 }
 
 void

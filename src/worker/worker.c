@@ -136,6 +136,7 @@ worker_drain(struct worker *w)
 	w->draining = true;
 	proctitle_set("worker %u, finishing", w->heritage->worker);
 	acceptor_close(&w->acceptor);
+	control_tell(w->heritage, CONTROL_DRAINED);
 	conn_hub_drain(w->hub);
 	event_add(&w->deadline, &after);
 	if (conn_hub_count(w->hub) == 0)

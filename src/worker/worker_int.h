@@ -65,6 +65,8 @@ void worker_drain(struct worker *);
  * and errno.
  */
 int control_init(struct worker *);
+/* To a master that may be gone. */
+void control_tell(const struct heritage *, enum control_type);
 /* In place of control_init(): why there will be no worker. */
 void control_failed(const struct heritage *, const char *why);
 

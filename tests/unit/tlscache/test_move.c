@@ -72,6 +72,7 @@ same_history(const struct tlscache_stat *a, const struct tlscache_stat *b)
 	x.entries = y.entries = 0;
 	x.bytes = y.bytes = 0;
 	x.capacity = y.capacity = 0;
+	x.locked = y.locked = 0;
 	x.shards = y.shards = 0;
 	ck_assert_mem_eq(&x, &y, sizeof(x));
 }
