@@ -57,7 +57,7 @@ void report_begin(bool json);
 /* Returns -1 when something could not be written. */
 int report_end(void);
 void report_text(const char *key, const char *text);
-/* first: what the labels of the rows are, in JSON and in the table. */
+/* first: what the labels of the rows are; "what" in JSON. */
 void table_begin(const char *key, const char *title, const char *first,
     const struct column *);
 /* One value per column; NAN: there is none. */

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cache_int.h"
 #include "cache_model.h"
 
 #define NOW 1000000 /* second 0 */
@@ -100,8 +101,16 @@ store_put(void *arg, uint32_t session, uint32_t next, uint32_t second,
 	struct model_store *s = arg;
 	unsigned char id[TLSCACHE_ID_MAX] = { 0 };
 
+	int error;
+
 	memcpy(id, &session, sizeof(session));
-	if (end > second && tlscache_store(s->cache, id, sizeof(id), data,
-	    s->len, NOW + (int64_t)end, NOW + (int64_t)second) != TLSCACHE_OK)
-		s->errors++;
+	if (end <= second)
+		return;
+	if (s->once)
+		error = tlsc_cache_store_once(s->cache, id, sizeof(id), data,
+		    s->len, NOW + (int64_t)end, NOW + (int64_t)second);
+	else
+		error = tlscache_store(s->cache, id, sizeof(id), data,
+		    s->len, NOW + (int64_t)end, NOW + (int64_t)second);
+	s->errors += error != TLSCACHE_OK;
 }

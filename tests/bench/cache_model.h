@@ -72,6 +72,7 @@ double model_hit_rate(const struct model_result *);
 struct model_store {
 	struct tlscache *cache;
 	size_t len;
+	bool once; /* each is asked for once, as in TLS 1.3 */
 	unsigned errors; /* answers that are no hit and no miss */
 };
 extern const struct model_ops model_store_ops;
@@ -81,6 +82,7 @@ enum policy_rule {
 	POLICY_FIFO,   /* the first that came */
 	POLICY_LRU,    /* the one whose last use is longest ago */
 	POLICY_CHANCE, /* first in, first out; who was used stays once more */
+	POLICY_ONCE,   /* the same, who was not used, and one time */
 	POLICY_BEST    /* Belady: asked for latest, or never before its end */
 };
 

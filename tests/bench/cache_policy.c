@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * What the store is compared with: caches that hold a number of sessions and
- * differ in who goes when there is no room. FIFO, LRU and second chance keep a
- * list; the optimum, which knows the future, a heap with the one on top that
+ * differ in who goes when there is no room. Those that do not know the future
+ * keep a list; two of them are the store's own rules, without its shards and
+ * bounds, for sessions that are used again and for those that are used once.
+ * The optimum, which knows the future, a heap with the one on top that
  * is asked for latest. It is Belady's rule with lives: one that is not asked
  * for before its end goes first, and a new one is not kept if it would be the
  * first to go. All sessions are of one size, so that there is nothing better
@@ -19,7 +21,7 @@
 
 struct node {
 	uint32_t older, newer; /* the list; in the heap: where, when asked for */
-	bool there, used;
+	bool there, used, lifted;
 };
 
 struct policy {
@@ -78,6 +80,7 @@ policy_get(void *arg, uint32_t session, uint32_t next, uint32_t second)
 		list_add(p, session);
 		break;
 	case POLICY_CHANCE:
+	case POLICY_ONCE:
 		node->used = true;
 		break;
 	case POLICY_BEST:
@@ -105,13 +108,24 @@ policy_put(void *arg, uint32_t session, uint32_t next, uint32_t second,
 	list_add(p, session);
 }
 
+/* Once more, though it is the oldest. */
+static bool
+stays(const struct policy *p, const struct node *node)
+{
+	if (p->rule == POLICY_ONCE)
+		return !node->used && !node->lifted;
+	return p->rule == POLICY_CHANCE && node->used;
+}
+
 static void
 evict(struct policy *p)
 {
 	uint32_t session = p->oldest;
 
-	while (p->rule == POLICY_CHANCE && p->node[session].used) {
-		p->node[session].used = false;
+	while (stays(p, &p->node[session])) {
+		p->node[session].lifted = true;
+		if (p->rule == POLICY_CHANCE)
+			p->node[session].used = false;
 		list_take(p, session);
 		list_add(p, session);
 		session = p->oldest;

@@ -77,7 +77,7 @@ table_row(const char *label, const double *values)
 
 	if (in_json) {
 		json_object_begin(&document, NULL);
-		json_string(&document, label_head, label);
+		json_string(&document, "what", label);
 		for (c = columns; c->key != NULL; c++)
 			json_real(&document, c->key, *values++, c->decimals);
 		json_object_end(&document);
