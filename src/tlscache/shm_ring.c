@@ -164,13 +164,21 @@ ring_close(struct tlsc_shard *shard)
 	TLSC_FAULT(CLOSED);
 }
 
-/* Is it likely that somebody will ask for it yet? */
+/*
+ * Is it likely that somebody will ask for a live entry yet? One that was
+ * fetched will be again, but the last third of its life is not worth the room:
+ * if the cache keeps entries that long, others that go for it would still be
+ * asked for.
+ */
 static bool
-deserves_chance(const struct tlsc_entry *entry)
+deserves_chance(const struct tlsc_entry *entry, uint32_t now)
 {
+	uint32_t age = now > entry->stored ? now - entry->stored : 0;
+
 	if ((entry->flags & TLSC_ONCE) != 0)
 		return (entry->flags & (TLSC_FETCHED | TLSC_LIFTED)) == 0;
-	return (entry->flags & TLSC_FETCHED) != 0;
+	return (entry->flags & TLSC_FETCHED) != 0 &&
+	    entry->expires - now > age / 2;
 }
 
 /*
@@ -192,7 +200,7 @@ reclaim(struct tlsc_shard *shard, const struct tlsc_place *place,
 			tlsc_count(shard, TLSC_COUNT_corrupt, 1);
 		} else if (entry->expires <= now) {
 			tlsc_count(shard, TLSC_COUNT_expired, 1);
-		} else if (*chances > 0 && deserves_chance(entry)) {
+		} else if (*chances > 0 && deserves_chance(entry, now)) {
 			(*chances)--;
 			lift(shard, slot, hash, place);
 			return;

@@ -18,12 +18,14 @@
  * can aim, gives its shard and two buckets of the shard's index; its slot is
  * in the one that was emptier. A new entry is written at the head. When there
  * is no room, places at the tail are freed until there is: about as many bytes
- * as the new entry has. An entry there that was fetched since goes to the head
- * once more, up to four of them per store. With entries that are of no use
- * after they were fetched (ONCE: TLS 1.3 gives its client another session with
- * each resumption) it is the other way round: those that were not fetched go
- * to the head, one time. Who fetches such a one twice makes it one of the
- * others. When both buckets are full, the oldest entry of these goes. So every operation looks at 32 slots, moves five
+ * as the new entry has. Up to four entries per store that are likely to be
+ * asked for yet go to the head once more instead. Of those that are of use
+ * again and again, these are the ones that were fetched since, unless the last
+ * third of their life has begun. Of those that are of use once (ONCE: TLS 1.3
+ * gives its client another session with each resumption), they are the ones
+ * that were not fetched, and they go to the head one time; whoever is fetched
+ * twice is of use again and again. When both buckets are full, the oldest
+ * entry of these goes. So every operation looks at 32 slots, moves five
  * entries and frees 16 KiB at most, whatever the size of the cache.
  *
  * What an operation does under the lock is this and copying. Hashing the id,

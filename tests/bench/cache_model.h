@@ -81,7 +81,8 @@ extern const struct model_ops model_store_ops;
 enum policy_rule {
 	POLICY_FIFO,   /* the first that came */
 	POLICY_LRU,    /* the one whose last use is longest ago */
-	POLICY_CHANCE, /* first in, first out; who was used stays once more */
+	POLICY_CHANCE, /* first in, first out; who was used stays once more,
+			* but in the last third of its life */
 	POLICY_ONCE,   /* the same, who was not used, and one time */
 	POLICY_BEST    /* Belady: asked for latest, or never before its end */
 };

@@ -21,6 +21,7 @@
 
 struct node {
 	uint32_t older, newer; /* the list; in the heap: where, when asked for */
+	uint32_t stored, end; /* seconds */
 	bool there, used, lifted;
 };
 
@@ -34,7 +35,8 @@ struct policy {
 
 static bool policy_get(void *, uint32_t, uint32_t, uint32_t);
 static void policy_put(void *, uint32_t, uint32_t, uint32_t, uint32_t);
-static void evict(struct policy *);
+static bool stays(const struct policy *, const struct node *, uint32_t);
+static void evict(struct policy *, uint32_t);
 static void list_add(struct policy *, uint32_t);
 static void list_take(struct policy *, uint32_t);
 static void heap_put(struct policy *, uint32_t, uint32_t);
@@ -102,27 +104,32 @@ policy_put(void *arg, uint32_t session, uint32_t next, uint32_t second,
 		return;
 	}
 	if (p->held == p->room)
-		evict(p);
+		evict(p, second);
 	p->node[session].there = true;
+	p->node[session].stored = second;
+	p->node[session].end = end;
 	p->held++;
 	list_add(p, session);
 }
 
 /* Once more, though it is the oldest. */
 static bool
-stays(const struct policy *p, const struct node *node)
+stays(const struct policy *p, const struct node *node, uint32_t second)
 {
+	if (node->end <= second)
+		return false;
 	if (p->rule == POLICY_ONCE)
 		return !node->used && !node->lifted;
-	return p->rule == POLICY_CHANCE && node->used;
+	return p->rule == POLICY_CHANCE && node->used &&
+	    node->end - second > (second - node->stored) / 2;
 }
 
 static void
-evict(struct policy *p)
+evict(struct policy *p, uint32_t second)
 {
 	uint32_t session = p->oldest;
 
-	while (stays(p, &p->node[session])) {
+	while (stays(p, &p->node[session], second)) {
 		p->node[session].lifted = true;
 		if (p->rule == POLICY_CHANCE)
 			p->node[session].used = false;

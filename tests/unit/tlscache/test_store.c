@@ -186,6 +186,28 @@ START_TEST(what_was_fetched_long_ago_goes)
 }
 END_TEST
 
+/* Lives LOAD_LIFE, is fetched, and comes to the tail at that age. */
+static const struct {
+	int64_t age;
+	bool stays;
+} ages[] = {
+	{ 0, true }, { LOAD_LIFE / 2, true }, { LOAD_LIFE * 66 / 100, true },
+	{ LOAD_LIFE * 67 / 100, false }, { LOAD_LIFE - 1, false },
+};
+
+START_TEST(what_ends_soon_does_not_stay)
+{
+	int64_t now = LOAD_NOW + ages[_i].age;
+	uint64_t end, n = 1;
+
+	put(0, 100, LOAD_NOW);
+	ck_assert(get(0, LOAD_NOW));
+	for (end = count().capacity / 152 * 3 / 2; n < end; n++)
+		put(n, 100, now);
+	ck_assert_int_eq(get(0, now), ages[_i].stays);
+}
+END_TEST
+
 static void
 put_once(uint64_t n, int64_t now)
 {
@@ -598,6 +620,7 @@ store_suite(void)
 	tcase_add_test(tc, what_is_fetched_stays);
 	tcase_add_test(tc, what_was_fetched_long_ago_goes);
 	tcase_add_test(tc, chances_are_bounded);
+	tcase_add_loop_test(tc, what_ends_soon_does_not_stay, 0, COUNT(ages));
 	tcase_add_test(tc, what_was_used_once_goes);
 	tcase_add_test(tc, what_was_never_used_goes_the_second_time);
 	tcase_add_test(tc, what_is_used_again_and_again_stays);
