@@ -133,8 +133,12 @@ new_session_cb(SSL *ssl, SSL_SESSION *session)
 	 * good without an entry.
 	 */
 	id = SSL_SESSION_get_id(session, &idlen);
-	(void)!tlscache_store(cache, id, idlen, buf, len, session_end(session),
-	    now);
+	if (SSL_version(ssl) == TLS1_3_VERSION)
+		(void)!tlsc_cache_store_once(cache, id, idlen, buf, len,
+		    session_end(session), now);
+	else
+		(void)!tlscache_store(cache, id, idlen, buf, len,
+		    session_end(session), now);
 	OPENSSL_cleanse(buf, len < sizeof(buf) ? len : sizeof(buf));
 	return 0;
 }

@@ -28,6 +28,9 @@ void tlsc_store_free(struct tlsc_store *);
 
 int tlsc_store_put(struct tlsc_store *, struct tlsc_id, const void *data,
     size_t len, int64_t expires, int64_t now);
+/* The same for an entry that is of no use after it was fetched. */
+int tlsc_store_put_once(struct tlsc_store *, struct tlsc_id,
+    const void *data, size_t len, int64_t expires, int64_t now);
 int tlsc_store_get(struct tlsc_store *, struct tlsc_id, void *buf,
     size_t size, size_t *lenp, int64_t now);
 int tlsc_store_claim(struct tlsc_store *, struct tlsc_id, int64_t now);

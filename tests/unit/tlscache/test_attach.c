@@ -518,6 +518,40 @@ stored_end(const SSL_SESSION *session)
 	return end;
 }
 
+/*
+ * In TLS 1.3 a client that has resumed has another session; in TLS 1.2 it goes
+ * on with the one it has.
+ */
+START_TEST(what_the_client_still_needs_stays)
+{
+	SSL_SESSION *fresh, *used;
+	unsigned char id[TLSCACHE_ID_MAX] = { 0 };
+	struct tlscache_stat stat;
+	uint32_t n;
+	time_t now;
+
+	rig_make(&kinds[_i]);
+	used = first_session();
+	fresh = first_session();
+	ck_assert(resumes(used));
+	stat = counters();
+	now = time(NULL);
+	/* Once around all shards, and for none of them twice. */
+	for (n = 0; n < stat.capacity / 152 * 13 / 10; n++) {
+		memcpy(id, &n, sizeof(n));
+		ck_assert_int_eq(tlscache_store(cache, id, sizeof(id),
+		    &(char[104]){ 0 }, 104, now + 1000, now), TLSCACHE_OK);
+	}
+	ck_assert_int_eq(resumes(used),
+	    kinds[_i].version == TLS1_2_VERSION);
+	ck_assert_int_eq(resumes(fresh),
+	    kinds[_i].version == TLS1_3_VERSION);
+	SSL_SESSION_free(used);
+	SSL_SESSION_free(fresh);
+	rig_free();
+}
+END_TEST
+
 START_TEST(renewals_end_with_the_first_session)
 {
 	struct peer_result r;
@@ -701,6 +735,7 @@ attach_suite(void)
 	tcase_add_loop_test(tc, damage_to_the_segment_costs_a_full_handshake,
 	    0, NKINDS);
 	tcase_add_loop_test(tc, the_id_is_not_stored_twice, 0, NKINDS);
+	tcase_add_loop_test(tc, what_the_client_still_needs_stays, 0, NKINDS);
 	tcase_add_test(tc, renewals_end_with_the_first_session);
 	tcase_add_loop_test(tc, the_time_out_of_now_counts, 0, NKINDS);
 	tcase_add_loop_test(tc, a_context_without_cache_keeps_nothing, 0,
