@@ -35,14 +35,16 @@ static int test(const struct options *, struct conf *);
 int
 main(int argc, char **argv)
 {
-	struct options o = { .test = false };
+	static struct options o;
 	struct conf *conf;
 	struct err err;
+	bool handed_over;
 
+	handed_over = master_handed_over();
 	o.master.program = program_path(argc > 0 ? argv[0] : NULL);
 	proctitle_init(argc, argv);
 	parse_options(argc, argv, &o);
-	if (!o.test && master_handed_over())
+	if (!o.test && handed_over)
 		return master_main(&o.master, NULL);
 	conf = conf_load(o.master.path, o.master.overrides,
 	    o.master.noverrides, &err);

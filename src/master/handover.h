@@ -64,7 +64,10 @@ void handover_pass(const struct master *, int description, bool pass);
 int handover_announce(int description);
 void handover_withdraw(void);
 
-/* Does somebody hand over to this process? Does he only ask if he could? */
+/*
+ * Does somebody hand over to this process? Does he only ask if he could? The
+ * first call takes the variable out of the environment.
+ */
 bool handover_here(void);
 bool handover_asked(void);
 

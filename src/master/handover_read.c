@@ -28,7 +28,16 @@ struct reader {
 	char *rest; /* of the line; NULL: nothing */
 };
 
-static bool announced(pid_t *, int *);
+static void receive(void);
+/*
+ * What the environment said: who announced it, and the description. The
+ * variable goes at once: neither a child nor /proc shall have it.
+ */
+static struct {
+	pid_t pid;
+	int fd;
+} announced = { 0, -1 };
+
 static int read_lines(struct reader *, FILE *, struct err *);
 static bool read_line(struct reader *);
 static bool read_version(struct reader *);
@@ -70,32 +79,31 @@ static const struct {
 bool
 handover_here(void)
 {
-	pid_t pid;
-	int fd;
-
-	return announced(&pid, &fd) && pid == getpid();
+	receive();
+	return announced.pid == getpid();
 }
 
 bool
 handover_asked(void)
 {
-	pid_t pid;
-	int fd;
-
-	return announced(&pid, &fd) && pid == getppid();
+	receive();
+	return announced.pid == getppid();
 }
 
 /* The environment may have come over several programs: who meant us? */
-static bool
-announced(pid_t *pid, int *fd)
+static void
+receive(void)
 {
 	const char *text = getenv(HANDOVER_ENV);
-	long p;
+	long pid;
 
-	if (text == NULL || sscanf(text, "%ld %d", &p, fd) != 2)
-		return false;
-	*pid = (pid_t)p;
-	return true;
+	if (text == NULL)
+		return;
+	announced.fd = -1;
+	announced.pid = 0;
+	if (sscanf(text, "%ld %d", &pid, &announced.fd) == 2)
+		announced.pid = (pid_t)pid;
+	handover_withdraw();
 }
 
 int
@@ -103,14 +111,14 @@ handover_read(struct master *m, struct handover *h, struct err *err)
 {
 	struct reader r = { .master = m, .handover = h };
 	FILE *fp;
-	pid_t pid;
-	int fd, result;
+	int result;
 
+	receive();
 	memset(h, 0, sizeof(*h));
 	h->sessions_fd = h->keys_fd = h->scoreboard_fd = h->pidfile_fd =
 	    h->control.fd = -1;
-	fp = announced(&pid, &fd) ? fdopen(fd, "r") : NULL;
-	handover_withdraw();
+	fp = announced.fd != -1 ? fdopen(announced.fd, "r") : NULL;
+	announced.fd = -1;
 	if (fp == NULL)
 		return err_set(err, NULL, "the description of what is handed "
 		    "on is not there");

@@ -25,7 +25,10 @@ struct master_options {
  */
 int master_main(const struct master_options *, struct conf *);
 
-/* Has the master of an earlier version become this program? */
+/*
+ * Has the master of an earlier version become this program? Ask first of all:
+ * the answer is taken out of the environment.
+ */
 bool master_handed_over(void);
 
 /*

@@ -20,6 +20,7 @@
 #define SHARD_GOAL (128u << 10) /* … more of them from this size on */
 #define BYTES_PER_SLOT 112u	/* of the ring; plain sessions need 150 */
 #define EPOCH_BACK ((int64_t)1 << 31)
+#define EPOCH_MAX (INT64_MAX - UINT32_MAX) /* a time of an entry is later */
 
 _Static_assert(TLSC_COUNTERS_OFFSET + TLSC_COUNTERS * sizeof(uint64_t) <=
     TLSC_HEADS_OFFSET && sizeof(struct tlsc_header) <= TLSC_COUNTERS_OFFSET,
@@ -250,7 +251,8 @@ header_valid(const struct tlsc_header *header, size_t size)
 	    header->buckets > 1 && header->buckets <= TLSC_BUCKETS_MAX &&
 	    header->ring >= SHARD_SMALL / 2 &&
 	    header->ring <= TLSC_RING_MAX && header->ring % 64 == 0 &&
-	    header->epoch >= 0 && header->size == size &&
+	    header->epoch >= 0 && header->epoch <= EPOCH_MAX &&
+	    header->size == size &&
 	    size >= shards_offset(header) &&
 	    shard_size(header) <=
 	    (size - shards_offset(header)) / header->shards &&

@@ -71,6 +71,10 @@ def test_discard(start, version):
     with start(herd.site("discard")) as d:
         with clients.connect(d, clients.context(version)) as tls:
             tls.sendall(random.randbytes(n))
+            tls.setblocking(False)
+            with pytest.raises(ssl.SSLWantReadError):
+                tls.recv(1)
+            tls.settimeout(20 * herd.SLOW)
             # Sends our end and waits for the other one.
             tls.unwrap().close()
         line, = d.wait_connections(1, service="discard")

@@ -23,11 +23,16 @@ touch(const char *name, mode_t mode)
 	close(fd);
 }
 
+/* What the test changes. */
+static const char *path_was;
+
 /* There are a/prog, which is no program, b/prog, and a link to it. */
 static void
 setup(void)
 {
 	test_dir_setup();
+	path_was = getenv("PATH");
+	ck_assert_ptr_nonnull(path_was);
 	ck_assert_int_eq(mkdir(test_path("a"), 0700), 0);
 	ck_assert_int_eq(mkdir(test_path("b"), 0700), 0);
 	touch("a/prog", 0600);
@@ -39,6 +44,7 @@ setup(void)
 static void
 teardown(void)
 {
+	ck_assert_int_eq(setenv("PATH", path_was, 1), 0);
 	ck_assert_int_eq(chdir("/"), 0);
 	test_dir_teardown();
 }

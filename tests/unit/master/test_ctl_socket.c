@@ -559,8 +559,9 @@ END_TEST
 /* As over exec: nothing but the socket and its name comes along. */
 START_TEST(handed_on)
 {
+	static struct ctl *ctl; /* its memory would have gone with the exec */
 	struct ctl_handed handed;
-	struct ctl *ctl, *next;
+	struct ctl *next;
 	struct err err;
 	struct stat st;
 	int fd;

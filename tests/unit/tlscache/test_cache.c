@@ -314,7 +314,7 @@ START_TEST(locked_or_not)
 	fd = dup(tlscache_fd(other));
 	ck_assert_int_eq(tlscache_adopt(&adopted, fd), TLSCACHE_OK);
 	tlscache_stat(adopted, &stat);
-	ck_assert_uint_eq(stat.locked, 0);
+	ck_assert(stat.locked == 0 || NO_MLOCK);
 	tlscache_close(adopted);
 	tlscache_close(other);
 }
