@@ -2,6 +2,7 @@
 /* See cache_peer.h. */
 #include "config.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -130,7 +131,8 @@ peer_session(struct peer *p, unsigned char buf[TLSCACHE_DATA_MAX])
 {
 	SSL *client = SSL_new(p->client), *server = SSL_new(p->server);
 	const unsigned char *id;
-	BIO *cbio, *sbio;
+	BIO *cbio = NULL, *sbio = NULL;
+	char name[64];
 	unsigned idlen;
 	size_t len;
 
@@ -140,8 +142,10 @@ peer_session(struct peer *p, unsigned char buf[TLSCACHE_DATA_MAX])
 	SSL_set_bio(server, sbio, sbio);
 	SSL_set_connect_state(client);
 	SSL_set_accept_state(server);
-	if (p->shape->name != NULL)
-		need(SSL_set_tlsext_host_name(client, p->shape->name) == 1);
+	if (p->shape->name != NULL) {
+		(void)snprintf(name, sizeof(name), "%s", p->shape->name);
+		need(SSL_set_tlsext_host_name(client, name) == 1);
+	}
 	shake(client, server);
 	id = SSL_SESSION_get_id(SSL_get_session(server), &idlen);
 	bench_check("the session of a handshake", tlscache_fetch(p->cache, id,

@@ -25,6 +25,7 @@ Suite *store_suite(void);
 Suite *move_suite(void);
 Suite *cache_suite(void);
 Suite *damage_suite(void);
+Suite *small_suite(void);
 
 /* What this program does when a test executes it with a descriptor. */
 int cache_adopter(int fd);
