@@ -34,8 +34,9 @@
 #include "tlscache.h"
 
 #define INPUT_MAX 4096
-#define COMMANDS_MAX 64
+#define COMMANDS_MAX 48
 #define DEATHS_MAX 4
+#define SHARDS_MAX 4 /* in a segment of TLSCACHE_SIZE_MIN */
 #define IDS 32	 /* that are used … */
 #define FILLED 20 /* … and those that are there at first */
 #define NOW ((int64_t)1800000000)
@@ -167,6 +168,7 @@ adopt(struct segment *s)
 		REQUIRE((mode & MODE_HEADER) != 0 && close(fd) == 0);
 		return;
 	}
+	REQUIRE(store->geometry.shards <= SHARDS_MAX);
 	guard(store);
 	if (s->store != NULL) {
 		if (memcmp(&s->store->geometry, &store->geometry,
@@ -188,16 +190,11 @@ header_seal(struct segment *s)
 
 /* ---- what the other process does ---- */
 
-static bool
-is_lock(const struct tlsc_store *store, size_t offset)
+static unsigned char *
+lock_at(uint32_t shard)
 {
-	size_t head = sizeof(struct tlsc_shard_head);
-
-	if (offset < TLSC_HEADS_OFFSET)
-		return false;
-	offset -= TLSC_HEADS_OFFSET;
-	return offset / head < store->geometry.shards &&
-	    offset % head < sizeof(pthread_mutex_t);
+	return victim.view + TLSC_HEADS_OFFSET +
+	    shard * sizeof(struct tlsc_shard_head);
 }
 
 static size_t
@@ -208,40 +205,58 @@ offset_of(const void *p)
 	return (size_t)((const unsigned char *)p - base);
 }
 
+/* Write anywhere but to the locks and, without that mode, the header. */
 static void
-poke(size_t offset, unsigned byte)
+poke(size_t offset, const void *bytes, size_t len)
 {
-	if (offset < victim.size && !is_lock(victim.store, offset) &&
-	    (offset >= sizeof(struct tlsc_header) ||
-	    (mode & MODE_HEADER) != 0))
-		victim.view[offset] = (unsigned char)byte;
+	pthread_mutex_t locks[SHARDS_MAX];
+	uint32_t i, shards = victim.store->geometry.shards;
+	unsigned char header[sizeof(struct tlsc_header)];
+
+	if (offset >= victim.size)
+		return;
+	if (len > victim.size - offset)
+		len = victim.size - offset;
+	memcpy(header, victim.view, sizeof(header));
+	for (i = 0; i < shards; i++)
+		memcpy(&locks[i], lock_at(i), sizeof(locks[i]));
+	memmove(victim.view + offset, bytes, len);
+	for (i = 0; i < shards; i++)
+		memcpy(lock_at(i), &locks[i], sizeof(locks[i]));
+	if ((mode & MODE_HEADER) == 0)
+		memcpy(victim.view, header, sizeof(header));
 }
 
+/* Up to len bytes of the input. */
 static void
 poke_input(struct input *in, size_t offset, size_t len)
 {
-	for (; len > 0 && in->left > 0; len--)
-		poke(offset++, take(in, 1));
+	if (len > in->left)
+		len = in->left;
+	poke(offset, in->next, len);
+	in->next += len;
+	in->left -= len;
 }
 
 static void
 poke_fill(struct input *in)
 {
 	size_t offset = take(in, 3), len = take(in, 3) % (victim.size + 1);
-	unsigned byte = take(in, 1);
 
-	for (; len > 0; len--)
-		poke(offset++, byte);
+	memset(victim.before, (int)take(in, 1), len);
+	poke(offset, victim.before, len);
 }
 
 /* Bytes that were valid once, at another place. */
 static void
 poke_copy(struct input *in)
 {
-	size_t from = take(in, 3), to = take(in, 3), len = take(in, 2);
+	size_t from = take(in, 3) % victim.size, to = take(in, 3);
+	size_t len = take(in, 2);
 
-	for (; len > 0 && from < victim.size; len--)
-		poke(to++, victim.view[from++]);
+	if (len > victim.size - from)
+		len = victim.size - from;
+	poke(to, victim.view + from, len);
 }
 
 static void
@@ -376,7 +391,6 @@ store(struct segment *s, struct tlsc_id id, size_t len, int64_t ttl)
 	REQUIRE(data != NULL || len == 0);
 	if (len > 0)
 		memset(data, id.bytes[0], len);
-	isolation_begin();
 	error = tlsc_store_put(s->store, id, data, len, now + ttl, now);
 	REQUIRE(error == TLSCACHE_OK || error == TLSCACHE_E_RETIRED);
 	free(data);
@@ -390,7 +404,6 @@ fetch(struct segment *s, struct tlsc_id id, size_t size)
 	int error;
 
 	REQUIRE(buf != NULL || size == 0);
-	isolation_begin();
 	error = tlsc_store_get(s->store, id, buf, size, &len, now);
 	if (error == TLSCACHE_OK)
 		REQUIRE(len <= size && len <= TLSCACHE_DATA_MAX);
@@ -407,7 +420,6 @@ claim(struct segment *s, struct tlsc_id id)
 {
 	int error;
 
-	isolation_begin();
 	error = tlsc_store_claim(s->store, id, now);
 	REQUIRE(error == TLSCACHE_OK || error == TLSCACHE_E_CLAIMED ||
 	    error == TLSCACHE_E_MISS || error == TLSCACHE_E_RETIRED);
@@ -421,7 +433,6 @@ drop(struct segment *s, struct tlsc_id id)
 {
 	int error;
 
-	isolation_begin();
 	error = tlsc_store_remove(s->store, id);
 	REQUIRE(error == TLSCACHE_OK || error == TLSCACHE_E_MISS ||
 	    error == TLSCACHE_E_RETIRED);
@@ -503,6 +514,7 @@ operate(struct input *in, unsigned what)
 	struct tlsc_id id = take_id(in);
 	size_t len;
 
+	isolation_begin();
 	switch (what) {
 	case 0:
 		len = take(in, 2) % (TLSCACHE_DATA_MAX + 1);
