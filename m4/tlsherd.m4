@@ -57,6 +57,24 @@ AC_DEFUN([TLSHERD_ARG_FUZZING], [
 	    [build the fuzz targets with libFuzzer (needs clang)])],
 	    [], [enable_fuzzing=no])
 	AM_CONDITIONAL([FUZZING], [test "x$enable_fuzzing" = xyes])
+	AS_IF([test "x$enable_fuzzing" = xyes], [
+		AC_MSG_CHECKING([for libFuzzer])
+		save_LDFLAGS=$LDFLAGS
+		FUZZ_LDFLAGS=-fsanitize=fuzzer
+		LDFLAGS="$LDFLAGS $FUZZ_LDFLAGS"
+		AC_LINK_IFELSE([AC_LANG_SOURCE([[
+			int LLVMFuzzerTestOneInput(const char *, unsigned long);
+			int LLVMFuzzerTestOneInput(const char *p,
+			    unsigned long n) { return !p && n; }]])],
+		    [AC_MSG_RESULT([yes])], [
+			AC_MSG_RESULT([no])
+			AC_MSG_ERROR([--enable-fuzzing needs clang and libFuzzer
+    On Debian: apt-get install clang libclang-rt-14-dev
+    ./configure CC=clang --enable-fuzzing])
+		])
+		LDFLAGS=$save_LDFLAGS
+	])
+	AC_SUBST([FUZZ_LDFLAGS])
 ])
 
 AC_DEFUN([TLSHERD_ARG_COVERAGE], [
@@ -136,8 +154,10 @@ AC_DEFUN([TLSHERD_FLAGS], [
 		HARDEN_CFLAGS="$HARDEN_CFLAGS $san -fno-omit-frame-pointer"
 		HARDEN_LDFLAGS="$HARDEN_LDFLAGS $san"
 	])
-	AS_IF([test "x$enable_fuzzing" = xyes],
-	    [HARDEN_CFLAGS="$HARDEN_CFLAGS -fsanitize=fuzzer-no-link"])
+	AS_IF([test "x$enable_fuzzing" = xyes], [
+		HARDEN_CFLAGS="$HARDEN_CFLAGS -fsanitize=fuzzer-no-link"
+		HARDEN_LDFLAGS="$HARDEN_LDFLAGS -fsanitize=fuzzer-no-link"
+	])
 	AS_IF([test "x$enable_coverage" = xyes], [
 		HARDEN_CFLAGS="$HARDEN_CFLAGS --coverage"
 		HARDEN_LDFLAGS="$HARDEN_LDFLAGS --coverage"

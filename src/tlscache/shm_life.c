@@ -15,17 +15,25 @@
 #include "shm_int.h"
 
 #define MAGIC 0x6e73736563736c74ULL /* "tlscessn", little-endian */
-#define LAYOUT 1u
+#define LAYOUT 2u
 #define SHARD_SMALL (64u << 10) /* up to four shards of this size, … */
 #define SHARD_GOAL (128u << 10) /* … more of them from this size on */
 #define BYTES_PER_SLOT 112u	/* of the ring; plain sessions need 150 */
 #define EPOCH_BACK ((int64_t)1 << 31)
+#define EPOCH_MAX (INT64_MAX - UINT32_MAX) /* a time of an entry is later */
 
 _Static_assert(TLSC_COUNTERS_OFFSET + TLSC_COUNTERS * sizeof(uint64_t) <=
     TLSC_HEADS_OFFSET && sizeof(struct tlsc_header) <= TLSC_COUNTERS_OFFSET,
     "the header has grown over its page");
 _Static_assert(sizeof(struct tlsc_entry) == 16, "an entry's header has a hole");
 _Static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "64-bit atomics take a lock here");
+
+/* A row in the table makes another layout without anybody's doing. */
+static const char counter_names[] =
+#define X(name, doc) #name " "
+#include "tlscache_stat.def"
+#undef X
+    ;
 
 static int store_alloc(struct tlsc_store **);
 static int store_map(struct tlsc_store *);
@@ -34,6 +42,7 @@ static size_t shards_offset(const struct tlsc_header *);
 static size_t shard_size(const struct tlsc_header *);
 static bool header_valid(const struct tlsc_header *, size_t);
 static uint64_t header_check(const struct tlsc_header *);
+static uint64_t counters_hash(void);
 static int init_locks(struct tlsc_store *);
 
 int
@@ -203,6 +212,7 @@ plan(struct tlsc_header *header, size_t size)
 	header->layout = LAYOUT;
 	header->mutex_size = sizeof(pthread_mutex_t);
 	header->shard_head_size = sizeof(struct tlsc_shard_head);
+	header->counters = counters_hash();
 	header->shards = (uint32_t)shards;
 	if (each > TLSC_RING_MAX)
 		return false;
@@ -235,12 +245,14 @@ header_valid(const struct tlsc_header *header, size_t size)
 	return header->magic == MAGIC && header->layout == LAYOUT &&
 	    header->mutex_size == sizeof(pthread_mutex_t) &&
 	    header->shard_head_size == sizeof(struct tlsc_shard_head) &&
+	    header->counters == counters_hash() &&
 	    header->shards > 0 && header->shards <= TLSC_SHARDS_MAX &&
 	    (header->shards & (header->shards - 1)) == 0 &&
 	    header->buckets > 1 && header->buckets <= TLSC_BUCKETS_MAX &&
 	    header->ring >= SHARD_SMALL / 2 &&
 	    header->ring <= TLSC_RING_MAX && header->ring % 64 == 0 &&
-	    header->epoch >= 0 && header->size == size &&
+	    header->epoch >= 0 && header->epoch <= EPOCH_MAX &&
+	    header->size == size &&
 	    size >= shards_offset(header) &&
 	    shard_size(header) <=
 	    (size - shards_offset(header)) / header->shards &&
@@ -252,6 +264,14 @@ header_check(const struct tlsc_header *header)
 {
 	return tlsc_hash(&header->key, header,
 	    offsetof(struct tlsc_header, check));
+}
+
+static uint64_t
+counters_hash(void)
+{
+	static const struct tlsc_hash_key key;
+
+	return tlsc_hash(&key, counter_names, sizeof(counter_names));
 }
 
 static int

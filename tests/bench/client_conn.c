@@ -129,7 +129,9 @@ conn_connect(struct conn *c)
 }
 
 /* A server takes early data of a session only once: each connection goes on
- * with the session that the one before it in the same place got. */
+ * with the session that the one before it in the same place got. Of the pool,
+ * only copies are offered: OpenSSL's client spoils a TLS 1.3 session when it
+ * gets the next one. */
 static void
 conn_offer(struct conn *c)
 {
@@ -137,13 +139,13 @@ conn_offer(struct conn *c)
 	SSL_SESSION *session;
 
 	session = c->session != NULL ? c->session :
-	    client->pool[client->next++ % client->pooled];
-	if (!SSL_set_session(c->ssl, session))
+	    SSL_SESSION_dup(client->pool[client->next++ % client->pooled]);
+	c->session = NULL;
+	if (session == NULL || !SSL_set_session(c->ssl, session))
 		errx(1, "SSL_set_session");
 	if (client->o.early && SSL_SESSION_get_max_early_data(session) > 0)
 		c->step = STEP_EARLY;
-	SSL_SESSION_free(c->session);
-	c->session = NULL;
+	SSL_SESSION_free(session);
 }
 
 enum outcome

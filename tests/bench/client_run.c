@@ -40,6 +40,7 @@ struct runner {
 };
 
 static void runner_init(struct runner *, struct client *);
+static void all_free(struct runner *);
 static void runner_release(struct runner *);
 static void make_pool(struct runner *);
 static void make_open(struct runner *);
@@ -73,9 +74,9 @@ run(struct client *client)
 static void
 runner_init(struct runner *r, struct client *client)
 {
-	size_t i, n;
+	const size_t n = client->o.at_once;
+	size_t i;
 
-	n = client->o.at_once;
 	r->client = client;
 	if ((client->epfd = epoll_create1(0)) == -1)
 		err(1, "epoll_create1");
@@ -87,9 +88,16 @@ runner_init(struct runner *r, struct client *client)
 	for (i = 0; i < n; i++) {
 		r->conns[i].client = client;
 		r->conns[i].fd = -1;
-		r->free[i] = &r->conns[i];
 	}
-	r->nfree = n;
+	all_free(r);
+}
+
+/* No connection has a task. */
+static void
+all_free(struct runner *r)
+{
+	for (r->nfree = 0; r->nfree < r->client->o.at_once; r->nfree++)
+		r->free[r->nfree] = &r->conns[r->nfree];
 }
 
 static void
@@ -136,6 +144,7 @@ make_open(struct runner *r)
 	phase_run(r, &p);
 	if (r->client->tally.failures > 0)
 		errx(1, "cannot open: %s", r->client->tally.error);
+	all_free(r);
 }
 
 static void
@@ -277,7 +286,8 @@ go_on(struct runner *r, struct phase *p, struct conn *c)
 	}
 	p->busy--;
 	c->busy = false;
-	if (!r->client->o.kept || p->task == TASK_POOL || c->fd != -1)
+	if (p->task != TASK_OPEN &&
+	    (p->task != TASK_WORK || !r->client->o.kept || c->fd != -1))
 		r->free[r->nfree++] = c;
 }
 

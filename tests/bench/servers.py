@@ -7,6 +7,7 @@ session, which begins with the process that we start.
 """
 
 import os
+import resource
 import shutil
 import signal
 import socket
@@ -189,7 +190,9 @@ class Server(Process):
                  service="proxy", seconds=START_SECONDS):
         self.name = name
         self.port = site.ports.take()
+        files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
         words = {
+            "FILES": files, "CONNECTIONS": min(16000, (files - 200) // 2),
             "PORT": self.port, "BACKEND": site.backend_port,
             "FOLDER": site.folder, "WORKERS": workers, "SERVICE": service,
             "MODULE": module(), "CERTIFICATE": site.folder + "/cert.pem",

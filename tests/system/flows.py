@@ -8,6 +8,7 @@ does not go unseen.
 """
 
 import hashlib
+import os
 import random
 import selectors
 import ssl
@@ -22,6 +23,11 @@ NUMBER = struct.Struct(">Q")
 READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 EXTRA = NUMBER.size + hashlib.sha256().digest_size
 QUIET = 0.4
+MANY = 64 << 20  # more than all buffers on the way
+FEW_KIB = 8 << 10
+# The address sanitizer keeps what was freed; here we count memory.
+LEAN = {"ASAN_OPTIONS": ":".join([os.environ.get("ASAN_OPTIONS", ""),
+                                  "quarantine_size_mb=1"])}
 
 
 class Source:
@@ -271,3 +277,34 @@ class Loop:
         end = time.monotonic() + seconds * herd.SLOW
         while self.turn(QUIET * herd.SLOW):
             assert time.monotonic() < end, "it never stopped"
+
+
+def anonymous(pid):
+    """KiB of memory that is the worker's own."""
+    return int(herd.status(pid)["RssAnon"][0])
+
+
+def wait_for_the_slow(d, loop, client, n):
+    """Nobody reads what is sent; later somebody does.
+
+    What waits stays with its sender, and not in the worker.
+    """
+    pid = d.workers()[0]
+    before = anonymous(pid)
+    while len(loop.flows) < n or not client.shaken:
+        assert loop.turn(20 * herd.SLOW)
+    slow, sender = (loop.flows[-1], client) if client.source.left else \
+        (client, loop.flows[-1])
+    slow.reading = False
+    loop.stall()
+    assert sender.source.sent < MANY
+    grown = anonymous(pid) - before
+    assert grown < FEW_KIB
+    slow.reading = True
+    loop.run(n)
+
+
+def warm_up(d):
+    """The worker has all the memory that it needs once."""
+    with clients.connect(d) as tls:
+        tls.sendall(b"x")

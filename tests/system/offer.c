@@ -42,7 +42,7 @@
 #define DEADLINE 60 /* seconds without a byte */
 
 struct request {
-	const char *to, *version, *sni, *cert, *session;
+	char *to, *version, *sni, *cert, *session;
 };
 
 /* The words of a line, and where they go. */
@@ -152,8 +152,7 @@ request_word(struct request *req, char *word)
 	*value++ = '\0';
 	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++)
 		if (strcmp(word, words[i].key) == 0) {
-			*(const char **)((char *)req + words[i].offset) =
-			    value;
+			*(char **)((char *)req + words[i].offset) = value;
 			return;
 		}
 	errx(2, "unknown word \"%s\"", word);

@@ -222,6 +222,54 @@ START_TEST(while_others_work)
 }
 END_TEST
 
+/* Headers with a good check, as somebody makes them who knows how. */
+static const struct {
+	size_t at, len;
+	uint64_t value;
+} headers[] = {
+#define FIELD(name, value)						\
+	{ offsetof(struct tlsc_header, name),				\
+	    sizeof(((struct tlsc_header *)0)->name), value }
+	FIELD(shards, 0),
+	FIELD(shards, 3),
+	FIELD(shards, 1u << 10),
+	FIELD(shards, TLSC_SHARDS_MAX),
+	FIELD(buckets, 1),
+	FIELD(buckets, TLSC_BUCKETS_MAX),
+	FIELD(buckets, UINT32_MAX),
+	FIELD(ring, 0),
+	FIELD(ring, 1024),
+	FIELD(ring, 40001),
+	FIELD(ring, UINT32_MAX - 63),
+	FIELD(size, 128 << 10),
+	FIELD(size, UINT64_MAX),
+	FIELD(epoch, UINT64_MAX),
+	FIELD(epoch, INT64_MAX),
+	FIELD(epoch, (uint64_t)INT64_MAX - UINT32_MAX + 1),
+};
+
+START_TEST(sealed_header_is_refused)
+{
+	struct tlsc_header header = store->geometry;
+	struct tlsc_store *adopted;
+	int fd = tlsc_store_fd(store);
+
+	header.check = tlsc_hash(&header.key, &header,
+	    offsetof(struct tlsc_header, check));
+	memcpy(base, &header, sizeof(header));
+	ck_assert_int_eq(tlsc_store_adopt(&adopted, dup(fd)), TLSCACHE_OK);
+	tlsc_store_free(adopted);
+
+	memcpy((unsigned char *)&header + headers[_i].at, &headers[_i].value,
+	    headers[_i].len);
+	header.check = tlsc_hash(&header.key, &header,
+	    offsetof(struct tlsc_header, check));
+	memcpy(base, &header, sizeof(header));
+	ck_assert_int_eq(tlsc_store_adopt(&adopted, fd), TLSCACHE_E_FORMAT);
+	ck_assert_ptr_null(adopted);
+}
+END_TEST
+
 Suite *
 damage_suite(void)
 {
@@ -237,6 +285,7 @@ damage_suite(void)
 	tcase_add_loop_test(tc, heads_and_tails, 0, 20);
 	tcase_add_loop_test(tc, damaged_move, 0, 10);
 	tcase_add_loop_test(tc, while_others_work, 0, 5);
+	tcase_add_loop_test(tc, sealed_header_is_refused, 0, COUNT(headers));
 	suite_add_tcase(suite, tc);
 	return suite;
 }
