@@ -100,7 +100,7 @@ def selftest(site):
                         ("--tls", "1.3", "--resume", "stateful"),
                         ("--tls", "1.3", "--early")):
             told = rows.run_client(
-                site, server.port, "-n", SMOKE, "-c", 4, "--pool", 2,
+                site, server.port, "-n", SMOKE, "-c", 4, "--pool", 4,
                 "--requests", 1, "--request", 64, "--answer", 64, *options,
                 seconds=20)
             wanted = {"operations": SMOKE, "requests": SMOKE, "failures": 0,

@@ -161,6 +161,8 @@ options_check(const struct options *o)
 	if (o->early && (o->version != TLS1_3_VERSION || o->requests != 1 ||
 	    o->kept))
 		errx(2, "--early takes TLS 1.3, --requests 1 and no --kept");
+	if (o->early && o->pool < o->at_once)
+		errx(2, "--early takes a session for each connection");
 	if (o->early && o->request > EARLY_MAX)
 		errx(2, "at most %d bytes of early data", EARLY_MAX);
 	if (o->kept && (o->requests != 1 || o->rate > 0))
