@@ -259,7 +259,8 @@ class Measure:
             out = f"{folder}/{n}."
             server = Server(
                 self.site, "tlsherd", kind, 1, seconds=60,
-                prefix=["valgrind", "-q", "--tool=callgrind",
+                prefix=[self.site.build + "/libtool", "--mode=execute",
+                        "valgrind", "-q", "--tool=callgrind",
                         f"--callgrind-out-file={out}%p"])
             try:
                 run_client(self.site, server.port, "-n", n, "-c", 8,
@@ -273,5 +274,7 @@ class Measure:
                               errors="replace") as f:
                         found += sum(map(int, re.findall(
                             r"^totals: (\d+)", f.read(), re.M)))
+            if found == 0:
+                raise Trouble("valgrind has counted nothing")
             return found
         return self.difference(count, 50, 250)

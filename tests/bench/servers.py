@@ -215,12 +215,14 @@ class Server(Process):
         with open(conf, "w", encoding="ascii") as f:
             f.write(text)
         command = {
-            "tlsherd": [site.build + "/src/tlsherd", "-f", "-c", conf],
-            "nginx": [program("nginx"), "-c", conf, "-p", site.folder],
-            "haproxy": [program("haproxy"), "-W", "-db", "-f", conf],
-            "hitch": [program("hitch"), "--config=" + conf],
-            "stunnel": [program("stunnel"), conf],
+            "tlsherd": ["-f", "-c", conf],
+            "nginx": ["-c", conf, "-p", site.folder],
+            "haproxy": ["-W", "-db", "-f", conf],
+            "hitch": ["--config=" + conf],
+            "stunnel": [conf],
         }[name]
+        command.insert(0, program(name) if name in PEERS else
+                       site.build + "/src/tlsherd")
         super().__init__([*prefix, *command], conf + ".log", cpus)
         try:
             self.wait_port(self.port, seconds)
