@@ -24,7 +24,7 @@
 #define CIPHERS "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256"
 #define CIPHERSUITES "TLS_AES_128_GCM_SHA256"
 /* In TLS 1.2 the curve of the certificate must be among them. */
-#define GROUPS "X25519:P-256"
+static char groups[] = "X25519:P-256"; /* not const: OpenSSL casts it */
 #define CHUNK 65536
 
 static unsigned char scratch[CHUNK];
@@ -60,7 +60,7 @@ conn_context(const struct options *o)
 	    !SSL_CTX_set_max_proto_version(ctx, o->version) ||
 	    !SSL_CTX_set_cipher_list(ctx, CIPHERS) ||
 	    !SSL_CTX_set_ciphersuites(ctx, CIPHERSUITES) ||
-	    !SSL_CTX_set1_groups_list(ctx, GROUPS))
+	    !SSL_CTX_set1_groups_list(ctx, groups))
 		errx(1, "SSL_CTX_new");
 	if (o->no_tickets)
 		SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET);
