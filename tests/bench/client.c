@@ -24,6 +24,7 @@ enum {
 	OPT_RESUME,
 	OPT_EARLY,
 	OPT_KEPT,
+	OPT_TICKET,
 	OPT_SYNC,
 	OPT_POOL,
 	OPT_RATE,
@@ -37,6 +38,7 @@ static const struct option longopts[] = {
 	{ "resume", required_argument, NULL, OPT_RESUME },
 	{ "early", no_argument, NULL, OPT_EARLY },
 	{ "kept", no_argument, NULL, OPT_KEPT },
+	{ "ticket", no_argument, NULL, OPT_TICKET },
 	{ "sync", no_argument, NULL, OPT_SYNC },
 	{ "pool", required_argument, NULL, OPT_POOL },
 	{ "rate", required_argument, NULL, OPT_RATE },
@@ -83,7 +85,7 @@ usage(void)
 	      "    [--tls 1.2|1.3] [--resume none|id|ticket|stateful]\n"
 	      "    [--pool SESSIONS] [--early] [--requests PER-CONNECTION]\n"
 	      "    [--request BYTES] [--answer BYTES] [--kept] [--rate HZ]\n"
-	      "    [--sync] ADDRESS:PORT\n", stderr);
+	      "    [--ticket] [--sync] ADDRESS:PORT\n", stderr);
 	exit(2);
 }
 
@@ -125,6 +127,9 @@ options_set(struct options *o, int c, const char *arg)
 	case OPT_KEPT:
 		o->kept = true;
 		break;
+	case OPT_TICKET:
+		o->ticket = true;
+		break;
 	case OPT_SYNC:
 		o->sync = true;
 		break;
@@ -165,6 +170,8 @@ options_check(const struct options *o)
 		errx(2, "--early takes a session for each connection");
 	if (o->early && o->request > EARLY_MAX)
 		errx(2, "at most %d bytes of early data", EARLY_MAX);
+	if (o->ticket && (o->version != TLS1_3_VERSION || o->requests != 0))
+		errx(2, "--ticket takes TLS 1.3 and no requests");
 	if (o->kept && (o->requests != 1 || o->rate > 0))
 		errx(2, "--kept takes --requests 1 and no --rate");
 }

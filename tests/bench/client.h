@@ -25,6 +25,7 @@ struct options {
 	bool no_tickets;    /* TLS 1.2: resume by session id */
 	bool early;	    /* the first request as early data */
 	bool kept;	    /* open first, then measure requests only */
+	bool ticket;	    /* TLS 1.3: close when the first ticket is there */
 	bool sync;	    /* "ready" on stdout, then wait for stdin */
 	unsigned at_once;   /* connections */
 	unsigned pool;	    /* sessions */

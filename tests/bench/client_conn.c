@@ -77,7 +77,9 @@ session_new_cb(SSL *ssl, SSL_SESSION *session)
 {
 	struct conn *c = SSL_get_app_data(ssl);
 
-	if (c->task != TASK_POOL && !c->client->o.early)
+	const struct options *o = &c->client->o;
+
+	if (c->task != TASK_POOL && !o->early && !o->ticket)
 		return 0;
 	SSL_SESSION_free(c->session);
 	c->session = session;
@@ -96,6 +98,10 @@ conn_begin(struct conn *c, enum task task, int64_t began)
 	if (c->fd != -1) {
 		c->step = STEP_SEND;
 		return;
+	}
+	if (!c->client->o.early) {
+		SSL_SESSION_free(c->session);
+		c->session = NULL;
 	}
 	conn_connect(c);
 	c->counted = task != TASK_WORK;
@@ -191,7 +197,7 @@ step_handshake(struct conn *c)
 	c->counted = true;
 	if (c->requests_left > 0)
 		return CONN_WAITS;
-	if (c->task == TASK_WORK)
+	if (c->task == TASK_WORK && !c->client->o.ticket)
 		return CONN_DONE;
 	c->step = STEP_TICKET;
 	return CONN_WAITS;

@@ -7,23 +7,25 @@ import os
 import re
 import signal
 import subprocess
-import time
 
-import servers
 from servers import Server, Trouble
 
 RESUME = ("--resume", "ticket")
 REQUEST = ("--requests", "1")
+# The client's part of a TLS 1.3 handshake is the last one. If it closed at
+# once, a server that is late sees both together and never calls the backend:
+# it looks good for doing less. The ticket says that the server is done.
+TICKET = ("--tls", "1.3", "--ticket")
 # row: variant of the servers, options of the client
 HANDSHAKES = {
-    "full13": ("tickets", ("--tls", "1.3")),
-    "full13-stateful": ("stateful", ("--tls", "1.3")),
+    "full13": ("tickets", TICKET),
+    "full13-stateful": ("stateful", TICKET),
     "full12": ("tickets", ("--tls", "1.2")),
     "full12-id": ("stateful", ("--tls", "1.2")),
     "id12": ("stateful", ("--tls", "1.2", "--resume", "id")),
     "ticket12": ("tickets", ("--tls", "1.2", *RESUME)),
-    "ticket13": ("tickets", ("--tls", "1.3", *RESUME)),
-    "stateful13": ("stateful", ("--tls", "1.3", *RESUME)),
+    "ticket13": ("tickets", (*TICKET, *RESUME)),
+    "stateful13": ("stateful", (*TICKET, *RESUME)),
     "req13": ("tickets", ("--tls", "1.3", *REQUEST)),
     "req13-resumed": ("tickets", ("--tls", "1.3", *REQUEST, *RESUME)),
     "early13": ("early", ("--tls", "1.3", *REQUEST, "--early")),
