@@ -6,6 +6,7 @@ import random
 import socket
 
 import clients
+import flows
 import herd
 
 CLIENTS = 5000
@@ -86,7 +87,7 @@ def test_loses_hits_and_nothing_else(start, tmp, version):
         session_cache {{ size = 128K }}""")
     visits, sessions, hits = sequence(), {}, 0
     ctx = clients.context(version)
-    with start(conf) as d:
+    with start(conf, env=flows.LEAN) as d:
         mark = d.mark()
         before = None
         for n, client in enumerate(visits):
