@@ -6,7 +6,8 @@
  * stands the processes' own, which others do not take away. "got" is how much
  * of the processors that they could have used they had; "x one" and "by CPU"
  * compare with one process in the same round, by the wall and by their own
- * time, "best" the best rounds.
+ * time, "best" the best rounds. Two processes with a cache each show what the
+ * processor and its memory take from two; the rest is the price of sharing.
  */
 #include "config.h"
 
@@ -21,27 +22,33 @@
 #define OVERFULL 400000u   /* more than there is room for */
 #define BATCH 256u	   /* operations between two looks at the clock */
 #define ROUNDS_MAX 15
-#define NUMBERS 4
+#define NUMBERS 5
 
 static uint64_t work_nothing(void *, unsigned, uint64_t *);
 static uint64_t work_fetch(void *, unsigned, uint64_t *);
 static uint64_t work_store(void *, unsigned, uint64_t *);
 static uint64_t work_mixed(void *, unsigned, uint64_t *);
 static void prepare(void *, unsigned);
+static struct tlscache *cache_of(void *, unsigned);
 static bool fetch(struct tlscache *, uint64_t);
 static bool store(struct tlscache *, uint64_t);
 
-static const unsigned numbers[NUMBERS] = { 1, 2, 4, 8 };
+enum { ONE, TWO, APART };
+static const unsigned numbers[NUMBERS] = { 1, 2, 2, 4, 8 };
+static const char *const labels[NUMBERS] = {
+	"1", "2", "2, a cache each", "4", "8",
+};
 
 static struct kind {
 	const char *name;
 	uint64_t (*work)(void *, unsigned, uint64_t *);
 	uint64_t fill;
-	struct tlscache *cache;
+	struct tlscache *cache[2];
+	bool apart; /* each process has one of these */
 } kinds[] = {
-	{ "fetch", work_fetch, POPULATION, NULL },
-	{ "store", work_store, OVERFULL, NULL },
-	{ "mixed", work_mixed, POPULATION, NULL },
+	{ "fetch", work_fetch, POPULATION, { NULL, NULL }, false },
+	{ "store", work_store, OVERFULL, { NULL, NULL }, false },
+	{ "mixed", work_mixed, POPULATION, { NULL, NULL }, false },
 };
 
 /* One line of the table in one round. */
@@ -81,10 +88,12 @@ bench_rate(const struct bench *b)
 	double value[COUNT_OF(columns) - 1];
 	struct crew_result r;
 
-	for (i = 0; i < COUNT_OF(kinds); i++) {
-		kinds[i].cache = load_open(CACHE_SIZE);
-		load_fill(kinds[i].cache, 0, kinds[i].fill, LOAD_DATA);
-	}
+	for (i = 0; i < COUNT_OF(kinds); i++)
+		for (n = 0; n < 2; n++) {
+			kinds[i].cache[n] = load_open(CACHE_SIZE);
+			load_fill(kinds[i].cache[n], 0, kinds[i].fill,
+			    LOAD_DATA);
+		}
 	for (i = 0; i < rounds; i++)
 		rate_round(i, b->quick ? 0.15 : 0.25);
 	crew_run(1, &nothing, 0.1, &r);
@@ -102,7 +111,8 @@ bench_rate(const struct bench *b)
 	table_end();
 	rate_goals(rounds);
 	for (i = 0; i < COUNT_OF(kinds); i++)
-		tlscache_close(kinds[i].cache);
+		for (n = 0; n < 2; n++)
+			tlscache_close(kinds[i].cache[n]);
 }
 
 static void
@@ -114,15 +124,16 @@ rate_round(unsigned round, double seconds)
 
 	for (i = 0; i < COUNT_OF(kinds); i++) {
 		const struct crew_work work = { prepare, kinds[i].work,
-			kinds[i].cache };
+			&kinds[i] };
 
 		for (n = 0; n < NUMBERS; n++) {
+			kinds[i].apart = n == APART;
 			crew_run(numbers[n], &work, seconds, results);
 			s = &samples[i][n][round];
 			*s = summary(results, numbers[n]);
-			s->scaling = s->total / samples[i][0][round].total;
+			s->scaling = s->total / samples[i][ONE][round].total;
 			s->cpu_scaling = numbers[n] *
-			    samples[i][0][round].cpu_ns / s->cpu_ns;
+			    samples[i][ONE][round].cpu_ns / s->cpu_ns;
 		}
 	}
 }
@@ -163,11 +174,11 @@ rate_row(const struct kind *kind, unsigned n, unsigned rounds)
 	value[4] = column(s, rounds, offsetof(struct sample, got));
 	value[5] = column(s, rounds, offsetof(struct sample, cpu_ns));
 	value[6] = column(s, rounds, offsetof(struct sample, scaling));
-	value[7] = value[2] / best(samples[kind - kinds][0], rounds);
+	value[7] = value[2] / best(samples[kind - kinds][ONE], rounds);
 	value[8] = column(s, rounds, offsetof(struct sample, cpu_scaling));
 	value[9] = column(s, rounds, offsetof(struct sample, good));
-	(void)snprintf(label, sizeof(label), "%s, %u", kind->name,
-	    numbers[n]);
+	(void)snprintf(label, sizeof(label), "%s, %s", kind->name,
+	    labels[n]);
 	table_row(label, value);
 }
 
@@ -203,21 +214,28 @@ rate_goals(unsigned rounds)
 	static const char *cpu[] = { "fetch, two to one, by CPU time",
 		"store, two to one, by CPU time",
 		"mixed, two to one, by CPU time" };
+	static const char *shared[] = { "fetch, two to twice one of two apart",
+		"store, two to twice one of two apart",
+		"mixed, two to twice one of two apart" };
 	unsigned i;
 
 	report_goal("fetch, one process, million per second",
-	    column(samples[0][0], rounds, offsetof(struct sample, total)), 1,
+	    column(samples[0][ONE], rounds, offsetof(struct sample, total)), 1,
 	    true);
 	if (crew_processors() < 2)
 		return;
 	report_goal("fetch, each of two processes, million per second",
-	    column(samples[0][1], rounds, offsetof(struct sample, total)) / 2,
+	    column(samples[0][TWO], rounds, offsetof(struct sample, total)) / 2,
 	    1, true);
 	for (i = 0; i < COUNT_OF(kinds); i++) {
-		report_goal(wall[i], column(samples[i][1], rounds,
+		report_goal(wall[i], column(samples[i][TWO], rounds,
 		    offsetof(struct sample, scaling)), 1.8, true);
-		report_goal(cpu[i], column(samples[i][1], rounds,
+		report_goal(cpu[i], column(samples[i][TWO], rounds,
 		    offsetof(struct sample, cpu_scaling)), 1.8, true);
+		report_goal(shared[i], 2 * column(samples[i][APART], rounds,
+		    offsetof(struct sample, cpu_ns)) /
+		    column(samples[i][TWO], rounds,
+		    offsetof(struct sample, cpu_ns)), 1.8, true);
 	}
 }
 
@@ -228,14 +246,23 @@ rate_goals(unsigned rounds)
 static void
 prepare(void *arg, unsigned number)
 {
+	struct tlscache *cache = cache_of(arg, number);
 	uint64_t i, unused = 0;
 
 	seed = hist_clock() ^ (uint64_t)getpid() << 32;
 	for (i = 0; i < POPULATION; i++)
-		unused += fetch(arg, i);
-	if (arg == kinds[1].cache)
+		unused += fetch(cache, i);
+	if (((const struct kind *)arg)->work == work_store)
 		for (i = 0; i < POPULATION; i += BATCH)
 			(void)work_store(arg, number, &unused);
+}
+
+static struct tlscache *
+cache_of(void *arg, unsigned number)
+{
+	const struct kind *kind = arg;
+
+	return kind->cache[kind->apart ? number : 0];
 }
 
 static bool
@@ -274,10 +301,11 @@ work_nothing(void *arg, unsigned number, uint64_t *good)
 static uint64_t
 work_fetch(void *arg, unsigned number, uint64_t *good)
 {
+	struct tlscache *cache = cache_of(arg, number);
 	unsigned i;
 
 	for (i = 0; i < BATCH; i++)
-		*good += fetch(arg, load_random(&seed) % POPULATION);
+		*good += fetch(cache, load_random(&seed) % POPULATION);
 	return BATCH;
 }
 
@@ -285,10 +313,11 @@ work_fetch(void *arg, unsigned number, uint64_t *good)
 static uint64_t
 work_store(void *arg, unsigned number, uint64_t *good)
 {
+	struct tlscache *cache = cache_of(arg, number);
 	unsigned i;
 
 	for (i = 0; i < BATCH; i++)
-		*good += store(arg, load_random(&seed) | 1ULL << 63);
+		*good += store(cache, load_random(&seed) | 1ULL << 63);
 	return BATCH;
 }
 
@@ -296,20 +325,21 @@ work_store(void *arg, unsigned number, uint64_t *good)
 static uint64_t
 work_mixed(void *arg, unsigned number, uint64_t *good)
 {
+	struct tlscache *cache = cache_of(arg, number);
 	struct load_id id;
-	uint64_t word;
+	uint64_t session, word;
 	unsigned i;
 
 	for (i = 0; i < BATCH; i++) {
 		word = load_random(&seed);
-		number = (unsigned)((word >> 32) % POPULATION);
+		session = (word >> 32) % POPULATION;
 		if (word % 100 < 90) {
-			*good += fetch(arg, number);
+			*good += fetch(cache, session);
 		} else if (word % 100 < 99) {
-			*good += store(arg, number);
+			*good += store(cache, session);
 		} else {
-			id = load_id(number);
-			*good += tlscache_remove(arg, &id, sizeof(id)) ==
+			id = load_id(session);
+			*good += tlscache_remove(cache, &id, sizeof(id)) ==
 			    TLSCACHE_OK;
 		}
 	}
