@@ -173,8 +173,8 @@ def compare_row(measure, row, result, args):
 
 def rounds_of(row, args):
     """Fewer of what takes long."""
-    if row in ("idle", "storm"):
-        return 1 if args.quick else min(3, args.rounds)
+    if row == "idle" or (row == "storm" and args.quick):
+        return 1
     if row in (*rows.OTHERS, *rows.BULK):
         return min(2 if args.quick else 3, args.rounds)
     return args.rounds
@@ -229,7 +229,7 @@ def show(result):
     for line in lines:
         print("  ".join(word.ljust(w) if i < 2 else word.rjust(w)
                         for i, (word, w) in enumerate(zip(line, widths))))
-    print(f"\nMedians of {result['rounds']} rounds of "
+    print(f"\nMedians of at most {result['rounds']} rounds of "
           f"{result['seconds_per_sample']} s ± half of the range; ratio: "
           "tlsherd to the best peer.")
     print("\n".join(remarks))
