@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/proctitle.h"
+#include "base/program.h"
 #include "conf/conf.h"
 #include "master/master.h"
 #include "tls/tls.h"
@@ -34,12 +35,17 @@ static int test(const struct options *, struct conf *);
 int
 main(int argc, char **argv)
 {
-	struct options o;
+	static struct options o;
 	struct conf *conf;
 	struct err err;
+	bool handed_over;
 
+	handed_over = master_handed_over();
+	o.master.program = program_path(argc > 0 ? argv[0] : NULL);
 	proctitle_init(argc, argv);
 	parse_options(argc, argv, &o);
+	if (!o.test && handed_over)
+		return master_main(&o.master, NULL);
 	conf = conf_load(o.master.path, o.master.overrides,
 	    o.master.noverrides, &err);
 	if (conf == NULL) {
@@ -55,12 +61,11 @@ static void
 parse_options(int argc, char **argv, struct options *o)
 {
 	static char absolute[PATH_MAX];
-	char **overrides = NULL;
+	static char **overrides;
 	const char *path = DEFAULT_PATH;
 	size_t n = 0;
 	int c;
 
-	memset(o, 0, sizeof(*o));
 	while ((c = getopt(argc, argv, "c:fo:tTV")) != -1) {
 		switch (c) {
 		case 'c':

@@ -58,7 +58,12 @@ fd_accept(int fd, struct sockaddr *sa, socklen_t *len)
 int
 fd_socket(int family, int type, int protocol)
 {
+#ifdef SOCK_NONBLOCK
+	/* A connection to a backend begins here: one call, not five. */
+	return socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
+#else
 	return fd_prepare(socket(family, type, protocol));
+#endif
 }
 
 int

@@ -20,6 +20,7 @@ struct pidfile {
 	char path[];
 };
 
+static struct pidfile *pidfile_new(int, const char *);
 static int lock(int, const char *, struct err *);
 static bool same_file(int, const char *);
 static long read_pid(int);
@@ -47,15 +48,49 @@ pidfile_open(const char *path, struct err *err)
 			break;
 		close(fd);
 	}
-	pf = malloc(sizeof(*pf) + strlen(path) + 1);
+	pf = pidfile_new(fd, path);
 	if (pf == NULL) {
 		err_set(err, NULL, "out of memory");
 		close(fd);
+	}
+	return pf;
+}
+
+struct pidfile *
+pidfile_adopt(int fd, const char *path)
+{
+	if (!same_file(fd, path)) {
+		errno = ENOENT;
 		return NULL;
 	}
+	if (fcntl(fd, F_SETFD, FD_CLOEXEC) == -1)
+		return NULL;
+	return pidfile_new(fd, path);
+}
+
+static struct pidfile *
+pidfile_new(int fd, const char *path)
+{
+	struct pidfile *pf;
+
+	pf = malloc(sizeof(*pf) + strlen(path) + 1);
+	if (pf == NULL)
+		return NULL;
 	pf->fd = fd;
 	strcpy(pf->path, path);
 	return pf;
+}
+
+int
+pidfile_fd(const struct pidfile *pf)
+{
+	return pf->fd;
+}
+
+const char *
+pidfile_path(const struct pidfile *pf)
+{
+	return pf->path;
 }
 
 static int

@@ -25,6 +25,17 @@ struct pidfile *pidfile_open(const char *path, struct err *);
 /* Write the pid of the calling process. Returns 0, or -1 and errno. */
 int pidfile_write(struct pidfile *);
 
+/*
+ * The pid file that the program before this one in the same process had: its
+ * descriptor, over exec, and its path. The lock came with it. NULL and errno
+ * when fd is not what stands there.
+ */
+struct pidfile *pidfile_adopt(int fd, const char *path);
+
+/* Of the open file: its descriptor and its path. */
+int pidfile_fd(const struct pidfile *);
+const char *pidfile_path(const struct pidfile *);
+
 /* Remove the file, release the lock and free. NULL is allowed. */
 void pidfile_remove(struct pidfile *);
 

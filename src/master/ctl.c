@@ -59,6 +59,8 @@ struct ctl {
 	void *arg;
 };
 
+static struct ctl *ctl_alloc(struct event_base *, const struct ctl_options *,
+    ctl_view_cb *, void *);
 static int listener_open(struct ctl *, const struct ctl_options *,
     struct err *);
 static void listener_close(struct ctl *);
@@ -76,6 +78,46 @@ ctl_new(struct event_base *base, const struct ctl_options *opts,
     ctl_view_cb *view, void *arg, struct err *err)
 {
 	struct ctl *ctl;
+
+	ctl = ctl_alloc(base, opts, view, arg);
+	if (ctl->resume == NULL)
+		err_set(err, NULL, "control socket: out of memory");
+	else if (listener_open(ctl, opts, err) == 0)
+		return ctl;
+	ctl_free(ctl);
+	return NULL;
+}
+
+struct ctl *
+ctl_adopt(struct event_base *base, const struct ctl_handed *handed,
+    ctl_view_cb *view, void *arg, struct err *err)
+{
+	static const struct ctl_options defaults;
+	struct ctl *ctl;
+
+	ctl = ctl_alloc(base, &defaults, view, arg);
+	ctl->listener = event_new(base, handed->fd, EV_READ | EV_PERSIST,
+	    listener_ready_cb, ctl);
+	if (ctl->resume == NULL || ctl->listener == NULL ||
+	    event_add(ctl->listener, NULL) == -1) {
+		if (ctl->listener != NULL)
+			event_free(ctl->listener);
+		ctl_free(ctl);
+		err_set(err, NULL, "control socket: out of memory");
+		return NULL;
+	}
+	ctl->fd = handed->fd;
+	ctl->path = xstrdup(handed->path);
+	ctl->dev = (dev_t)handed->dev;
+	ctl->ino = (ino_t)handed->ino;
+	return ctl;
+}
+
+static struct ctl *
+ctl_alloc(struct event_base *base, const struct ctl_options *opts,
+    ctl_view_cb *view, void *arg)
+{
+	struct ctl *ctl;
 	int64_t ms;
 
 	ctl = xcalloc(1, sizeof(*ctl));
@@ -89,12 +131,16 @@ ctl_new(struct event_base *base, const struct ctl_options *opts,
 	ctl->deadline.tv_sec = (time_t)(ms / 1000);
 	ctl->deadline.tv_usec = (suseconds_t)(ms % 1000 * 1000);
 	ctl->resume = evtimer_new(base, listener_resume_cb, ctl);
-	if (ctl->resume == NULL)
-		err_set(err, NULL, "control socket: out of memory");
-	else if (listener_open(ctl, opts, err) == 0)
-		return ctl;
-	ctl_free(ctl);
-	return NULL;
+	return ctl;
+}
+
+void
+ctl_hand_on(const struct ctl *ctl, struct ctl_handed *handed)
+{
+	handed->fd = ctl->fd;
+	handed->path = ctl->path;
+	handed->dev = (uint64_t)ctl->dev;
+	handed->ino = (uint64_t)ctl->ino;
 }
 
 int

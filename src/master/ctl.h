@@ -45,6 +45,24 @@ struct ctl_options {
 struct ctl *ctl_new(struct event_base *, const struct ctl_options *,
     ctl_view_cb *, void *arg, struct err *);
 
+/* A control socket as a program hands it on to its successor. */
+struct ctl_handed {
+	int fd;
+	const char *path;
+	uint64_t dev; /* of the path when the socket was made */
+	uint64_t ino;
+};
+
+/* What ctl has, and still owns: the path lives as long as it does. */
+void ctl_hand_on(const struct ctl *, struct ctl_handed *);
+
+/*
+ * As ctl_new(), with a socket that listens already. On failure fd stays the
+ * caller's.
+ */
+struct ctl *ctl_adopt(struct event_base *, const struct ctl_handed *,
+    ctl_view_cb *, void *arg, struct err *);
+
 /*
  * After a reload: go over to another path, or give the path another mode. The
  * limits stay. Returns 0, or -1 with the error text, and then nothing has

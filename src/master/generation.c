@@ -175,7 +175,8 @@ get_cache(struct generation *g, struct err *err)
 	size_t size;
 	int error;
 
-	if (now != NULL && now->conf->cache_size == g->conf->cache_size) {
+	if (now != NULL && now->cache != NULL &&
+	    now->conf->cache_size == g->conf->cache_size) {
 		g->cache = now->cache;
 		g->cache->users++;
 		return 0;

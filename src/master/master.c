@@ -17,23 +17,22 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/proctitle.h"
+#include "master/handover.h"
 #include "master/master_int.h"
 
-#define WORKERS_MAX 1024
 #define UPKEEP_S 1
 /* Slots of the session cache looked at in one second. */
 #define EXPIRE_WORK 4096
 
 static int start(struct master *, struct conf *, struct err *);
 static int open_shared(struct master *, const struct conf *, struct err *);
-static int watch(struct master *, struct err *);
 static void signal_event_cb(evutil_socket_t, short, void *);
 static void deadline_event_cb(evutil_socket_t, short, void *);
 static void upkeep_event_cb(evutil_socket_t, short, void *);
 static void master_release(struct master *);
 
 static const int watched[] = { SIGCHLD, SIGHUP, SIGINT, SIGTERM, SIGQUIT,
-	SIGUSR1 };
+	SIGUSR1, SIGUSR2 };
 
 int
 master_main(const struct master_options *options, struct conf *conf)
@@ -45,16 +44,23 @@ master_main(const struct master_options *options, struct conf *conf)
 	m.options = options;
 	m.state = MASTER_STARTING;
 	m.notify = -1;
+	m.test.fd = -1;
 	m.started = clock_wall();
 	TAILQ_INIT(&m.sockets);
 	TAILQ_INIT(&m.processes);
 	TAILQ_INIT(&m.generations);
 	/* In the child's name: the lock of the pid file is the master's. */
-	if (!options->foreground)
+	if (!options->foreground && conf != NULL)
 		m.notify = process_daemonize();
 	log_procinit("master");
 	proctitle_set("master");
-	if (start(&m, conf, &err) == -1)
+	m.base = event_base_new();
+	if (m.base == NULL)
+		fatalx("libevent: no event base");
+	evtimer_assign(&m.deadline, m.base, deadline_event_cb, &m);
+	if (conf == NULL)
+		takeover(&m);
+	else if (start(&m, conf, &err) == -1)
 		stop_failed(&m, err.text);
 	if (!m.done)
 		event_base_dispatch(m.base);
@@ -64,12 +70,25 @@ master_main(const struct master_options *options, struct conf *conf)
 	return m.status;
 }
 
+bool
+master_handed_over(void)
+{
+	return handover_here();
+}
+
 int
 master_test(struct conf *conf)
 {
 	struct err err;
+	int result;
 
-	if (generation_check(conf, &err) == 0)
+	result = generation_check(conf, &err);
+	if (result == 0 && handover_asked()) {
+		result = handover_check(&err);
+		if (result == 0)
+			printf("%s\n", HANDOVER_ACCEPTED);
+	}
+	if (result == 0)
 		return 0;
 	fprintf(stderr, "%s\n", err.text);
 	return -1;
@@ -81,10 +100,6 @@ start(struct master *m, struct conf *conf, struct err *err)
 	const char *pid_file = conf->pid_file.value;
 	struct err why;
 
-	m->base = event_base_new();
-	if (m->base == NULL)
-		fatalx("libevent: no event base");
-	evtimer_assign(&m->deadline, m->base, deadline_event_cb, m);
 	if (pid_file != NULL) {
 		m->pidfile = pidfile_open(pid_file, &why);
 		if (m->pidfile == NULL) {
@@ -99,7 +114,7 @@ start(struct master *m, struct conf *conf, struct err *err)
 	}
 	m->next = generation_new(m, conf, err);
 	if (m->next == NULL || observe_open(m, conf, err) == -1 ||
-	    watch(m, err) == -1)
+	    master_watch(m, err) == -1)
 		return -1;
 	if (m->pidfile != NULL && pidfile_write(m->pidfile) == -1)
 		return err_set(err, &conf->pid_file.loc, "pid file %s: %s",
@@ -116,8 +131,7 @@ open_shared(struct master *m, const struct conf *conf, struct err *err)
 {
 	int error;
 
-	error = tlscache_keys_open(&m->keys, conf->ticket_rotate / 1000,
-	    conf->session_timeout / 1000, clock_wall());
+	error = master_keys(m, conf);
 	if (error != TLSCACHE_OK && error != TLSCACHE_E_INVAL)
 		return err_set(err, NULL, "ticket keys: %s: %s",
 		    tlscache_strerror(error), strerror(errno));
@@ -125,6 +139,13 @@ open_shared(struct master *m, const struct conf *conf, struct err *err)
 	if (m->scoreboard == NULL)
 		return err_set(err, NULL, "scoreboard: %s", strerror(errno));
 	return 0;
+}
+
+int
+master_keys(struct master *m, const struct conf *conf)
+{
+	return tlscache_keys_open(&m->keys, conf->ticket_rotate / 1000,
+	    conf->session_timeout / 1000, clock_wall());
 }
 
 /* The first generation serves. */
@@ -151,8 +172,17 @@ master_deadline(struct master *m, int64_t ms)
 	event_add(&m->deadline, &after);
 }
 
-static int
-watch(struct master *m, struct err *err)
+void
+master_next(struct master *m)
+{
+	if (m->reload_again)
+		reload_begin(m);
+	else if (m->upgrade_again)
+		upgrade_begin(m);
+}
+
+int
+master_watch(struct master *m, struct err *err)
 {
 	static const struct timeval each = { UPKEEP_S, 0 };
 	size_t i;
@@ -190,6 +220,9 @@ signal_event_cb(evutil_socket_t sig, short what, void *arg)
 	case SIGUSR1:
 		logfile_reopen(m);
 		break;
+	case SIGUSR2:
+		upgrade_begin(m);
+		break;
 	default:
 		stop_fast(m);
 		break;
@@ -206,6 +239,9 @@ deadline_event_cb(evutil_socket_t fd, short what, void *arg)
 	case MASTER_STARTING:
 	case MASTER_RELOADING:
 		reload_abort(m, "the workers were not ready in time");
+		break;
+	case MASTER_TESTING:
+		upgrade_abort(m, "the test of the program takes too long");
 		break;
 	case MASTER_FINISHING:
 	case MASTER_STOPPING: /* the second time: kill */
@@ -228,6 +264,7 @@ upkeep_event_cb(evutil_socket_t fd, short what, void *arg)
 	if (due < 0 && due != TLSCACHE_E_BUSY)
 		log_errorx("ticket keys: %s", tlscache_strerror((int)due));
 	reload_overdue(m);
+	reload_retry(m);
 	observe_tick(m);
 }
 

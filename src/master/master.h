@@ -9,6 +9,7 @@
 struct conf;
 
 struct master_options {
+	const char *program; /* absolute path; NULL: not known */
 	const char *path; /* of the configuration file, absolute */
 	char *const *overrides;
 	size_t noverrides;
@@ -17,13 +18,22 @@ struct master_options {
 
 /*
  * Be the master until told to stop. conf was loaded from these options and
- * is taken over. Failures before the workers serve are fatal: one line and
- * exit status 1. Returns the exit status.
+ * is taken over; NULL when a running master hands over to us
+ * (master_handed_over()): then there are workers already. Failures before the
+ * workers serve are fatal: one line and exit status 1. Returns the exit
+ * status.
  */
 int master_main(const struct master_options *, struct conf *);
 
 /*
- * What `tlsherd -t` checks beyond conf_load(): certificates, keys, users. One
+ * Has the master of an earlier version become this program? Ask first of all:
+ * the answer is taken out of the environment.
+ */
+bool master_handed_over(void);
+
+/*
+ * What `tlsherd -t` checks beyond conf_load(): certificates, keys, users; and,
+ * for a master that asks before it hands over, whether we could take over. One
  * line on standard error when something is wrong. 0 or -1.
  */
 int master_test(struct conf *);

@@ -23,6 +23,7 @@
 #include "tlscache.h"
 #include "worker/heritage.h"
 
+#define WORKERS_MAX 1024
 /* Worker processes at one time, those that finish included. */
 #define MASTER_PROCESSES_MAX (4 * 1024)
 
@@ -63,6 +64,7 @@ struct generation {
 	struct heritage_ids ids;
 	unsigned alive; /* processes */
 	bool draining;
+	bool handed_over; /* by the program before us; has no listeners */
 	int64_t kill_at; /* clock_mono_us(): draining takes too long */
 };
 TAILQ_HEAD(generation_list, generation);
@@ -77,6 +79,7 @@ struct process {
 	int fd; /* our end of the control socket; -1 after its end */
 	struct event control;
 	struct slot *slot;
+	unsigned slot_number; /* handed over, and not looked up yet */
 	int64_t started; /* clock_mono_us() */
 	bool ready;
 	bool drained;	 /* accepts no more */
@@ -98,8 +101,18 @@ enum master_state {
 	MASTER_STARTING,
 	MASTER_RUNNING,
 	MASTER_RELOADING, /* `next` is being started */
+	MASTER_TESTING,	  /* the program that is to replace this one */
 	MASTER_FINISHING, /* graceful stop */
 	MASTER_STOPPING,  /* fast stop */
+};
+
+/* upgrade.c: the process that tests the program. */
+struct upgrade_test {
+	pid_t pid; /* 0: none */
+	int fd;	   /* of what it prints; -1: that is over */
+	struct event readable;
+	char text[2048];
+	size_t len;
 };
 
 struct master {
@@ -117,10 +130,14 @@ struct master {
 	struct generation *current;
 	struct generation *next;
 	struct generation *closing; /* may still accept, after a reload */
+	bool upgraded;		    /* it is that of the program before us */
 	struct seat *seats; /* one per worker of the current generation */
 	unsigned nseats;
 	unsigned last_generation; /* its number */
 	bool reload_again;    /* asked for while one was going on */
+	bool upgrade_again;   /* the same */
+	struct upgrade_test test;
+	int64_t retry_at; /* clock_mono_us(): finish an upgrade; 0: no need */
 	int64_t started;      /* clock_wall() */
 	int notify;	      /* daemon: the waiting parent, or -1 */
 	int status;	      /* of the exit */
@@ -133,7 +150,8 @@ struct master {
 	char reload_error[1024];
 	int64_t line_time; /* of the last line about the cache */
 	struct tlscache_stat line_stat;
-	struct event signals[6];
+	bool unlocked_told; /* that shared memory is not locked */
+	struct event signals[7];
 	struct event deadline;	/* of a start, reload or stop */
 	struct event upkeep;	/* expiry, ticket keys */
 };
@@ -180,6 +198,8 @@ struct process *process_start(struct master *, struct generation *,
     unsigned worker);
 /* Tell it something; a worker that cannot be told is about to be reaped. */
 void process_tell(struct process *, enum control_type, unsigned arg, int fd);
+/* Have the event loop hear it. */
+void process_watch(struct process *);
 /* Hear what it has to say; before judging a death, its last words. */
 void process_listen(struct process *);
 void process_kill(struct process *);
@@ -189,6 +209,16 @@ void process_free(struct process *);
  * on (one byte). The parent waits for that, and exits 0, or 1 at its end.
  */
 int process_daemonize(void);
+/*
+ * Run the program of argv as a child, with what is described handed on to it.
+ * *output gets a descriptor to read what it prints (non-blocking). Its pid, or
+ * -1 and errno.
+ */
+pid_t process_ask(const struct master *, const char **argv, int description,
+    int *output);
+/* The same in our place. Returns when it fails: errno, nothing has changed. */
+void process_become(const struct master *, const char **argv,
+    int description);
 /* Nothing that is printed goes anywhere any more. */
 void process_detach_stderr(void);
 
@@ -228,21 +258,47 @@ void reload_commit(struct master *);
 void reload_abort(struct master *, const char *why);
 /* A worker accepts no more, or is gone: was it the last of the old ones? */
 void reload_closed(struct master *);
+/* Whatever comes next, the verdict on the last reload comes before it. */
+void reload_settle(struct master *);
 /* As reload_abort(), without a word. */
 void reload_drop(struct master *);
+/* Once a second: an upgrade that did not come to serve is tried again. */
+void reload_retry(struct master *);
 /* Once a second: kill workers that should have finished long ago. */
 void reload_overdue(struct master *);
 
+/* upgrade.c */
+
+void upgrade_begin(struct master *);
+/* The child that tests the program has ended. */
+void upgrade_tested(struct master *, int status);
+void upgrade_abort(struct master *, const char *why);
+/* As upgrade_abort(), without a word. */
+void upgrade_drop(struct master *);
+
+/* takeover.c */
+
+/*
+ * In the program that another one has handed over to: go on where it was, and
+ * begin to replace its workers.
+ */
+void takeover(struct master *);
+
 /* observe.c */
+struct ctl_handed;
 int observe_open(struct master *, const struct conf *, struct err *);
 /* control_socket and control_mode after a reload. */
 void observe_change(struct master *, const struct conf *);
+/* With a control socket that was handed over (fd -1: none). */
+int observe_adopt(struct master *, const struct ctl_handed *, struct err *);
 void observe_close(struct master *);
 /* How a reload ended; error NULL: well. */
 void observe_reload(struct master *, const char *error);
 /* A line about the session cache in the log; begin anew without one. */
 void observe_line(struct master *);
 void observe_line_begin(struct master *);
+/* Is the shared memory locked? A line in the log when it is not, but once. */
+void observe_locked(struct master *);
 /* Once a second: is a line due? */
 void observe_tick(struct master *);
 
@@ -261,5 +317,11 @@ void stop_done(struct master *);
 /* master.c */
 void master_deadline(struct master *, int64_t ms);
 void master_serving(struct master *);
+/* Watch signals and do what is to be done each second. 0, or -1. */
+int master_watch(struct master *, struct err *);
+/* Make a ring of ticket keys. TLSCACHE_OK, or what failed. */
+int master_keys(struct master *, const struct conf *);
+/* What was asked for while something else was going on. */
+void master_next(struct master *);
 
 #endif

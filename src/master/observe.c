@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * How the master looks from outside: the view that the control socket reports,
- * and the line about the session cache that goes to the log once an hour and
- * at every reload.
+ * the line about the session cache that goes to the log once an hour and at
+ * every reload, and the one about memory that is not locked.
  */
 #include "config.h"
+
+#include <sys/resource.h>
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,11 +16,14 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/units.h"
 #include "master/ctl.h"
 #include "master/master_int.h"
 #include "master/report.h"
 
 #define LINE_EVERY 3600 /* seconds */
+/* More than the rings of ticket keys take. */
+#define KEYS_ROOM (1u << 20)
 
 static void view_cb(void *, struct ctl_view *);
 static void view_workers(struct master *, struct ctl_view *);
@@ -38,6 +43,20 @@ observe_open(struct master *m, const struct conf *conf, struct err *err)
 	options.mode = conf->control_mode;
 	m->ctl = ctl_new(m->base, &options, view_cb, m, err);
 	return m->ctl != NULL ? 0 : -1;
+}
+
+int
+observe_adopt(struct master *m, const struct ctl_handed *control,
+    struct err *err)
+{
+	observe_line_begin(m);
+	if (control->fd == -1)
+		return 0;
+	m->ctl = ctl_adopt(m->base, control, view_cb, m, err);
+	if (m->ctl != NULL)
+		return 0;
+	close(control->fd);
+	return -1;
 }
 
 void
@@ -181,6 +200,38 @@ observe_line(struct master *m)
 	report_session_line(line, sizeof(line), &period);
 	log_notice("%s", line);
 	observe_line_begin(m);
+}
+
+void
+observe_locked(struct master *m)
+{
+	struct tlscache_keys_stat keys;
+	struct tlscache_stat sessions;
+	char limit_text[32], wanted_text[32];
+	struct rlimit limit;
+	size_t wanted;
+
+	if (m->unlocked_told)
+		return;
+	tlscache_stat(m->sessions, &sessions);
+	tlscache_keys_stat(m->keys, &keys);
+	if ((sessions.locked > 0 && keys.locked > 0) ||
+	    getrlimit(RLIMIT_MEMLOCK, &limit) == -1)
+		return;
+	m->unlocked_told = true;
+	/* Room for a reload that makes another cache of that size, too. */
+	wanted = 2 * m->current->conf->cache_size + KEYS_ROOM;
+	units_format_size((size_t)limit.rlim_cur, limit_text,
+	    sizeof(limit_text));
+	units_format_size(wanted, wanted_text, sizeof(wanted_text));
+	log_warnx("%s%s%s cannot be locked into memory and could reach the "
+	    "swap space: the limit of locked memory is %s; raise it to %s "
+	    "(LimitMEMLOCK= of systemd, ulimit -l)",
+	    sessions.locked == 0 ? "sessions" : "",
+	    sessions.locked == 0 && keys.locked == 0 ? " and " : "",
+	    keys.locked == 0 ? "ticket keys" : "",
+	    limit.rlim_cur == RLIM_INFINITY ? "none" : limit_text,
+	    wanted_text);
 }
 
 void

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -19,10 +20,12 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "master/ctl.h"
+#include "master/handover.h"
 #include "master/master_int.h"
 
 static void control_event_cb(evutil_socket_t, short, void *);
 static void process_hang_up(struct process *);
+_Noreturn static void ask(const char **, int);
 _Noreturn static void child(struct master *, struct process *, int,
     const struct heritage *);
 
@@ -88,10 +91,18 @@ process_start(struct master *m, struct generation *g, unsigned worker)
 	atomic_store(&p->slot->pid, (int)p->pid);
 	g->alive++;
 	TAILQ_INSERT_TAIL(&m->processes, p, entry);
-	event_assign(&p->control, m->base, p->fd, EV_READ | EV_PERSIST,
+	process_watch(p);
+	return p;
+}
+
+void
+process_watch(struct process *p)
+{
+	if (p->fd == -1)
+		return;
+	event_assign(&p->control, p->master->base, p->fd, EV_READ | EV_PERSIST,
 	    control_event_cb, p);
 	event_add(&p->control, NULL);
-	return p;
 }
 
 static void
@@ -114,6 +125,8 @@ child(struct master *m, struct process *self, int master_end,
 			close(p->fd);
 	if (m->notify != -1)
 		close(m->notify);
+	if (m->test.fd != -1)
+		close(m->test.fd);
 	pidfile_forget(m->pidfile);
 	sockets_forget(m, g);
 	generation_forget(m, g);
@@ -197,6 +210,75 @@ process_free(struct process *p)
 	scoreboard_release(p->master->scoreboard, p->slot);
 	free(p->failure);
 	free(p);
+}
+
+pid_t
+process_ask(const struct master *m, const char **argv, int description,
+    int *output)
+{
+	sigset_t all, old;
+	int pipefd[2], saved;
+	pid_t pid;
+
+	if (pipe(pipefd) == -1)
+		return -1;
+	(void)fd_cloexec(pipefd[0]);
+	(void)fd_cloexec(pipefd[1]);
+	(void)fd_nonblock(pipefd[0]);
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, &old);
+	pid = fork();
+	if (pid == 0) {
+		handover_pass(m, description, true);
+		ask(argv, pipefd[1]);
+	}
+	saved = errno;
+	sigprocmask(SIG_SETMASK, &old, NULL);
+	close(pipefd[1]);
+	if (pid == -1)
+		close(pipefd[0]);
+	else
+		*output = pipefd[0];
+	errno = saved;
+	return pid;
+}
+
+/* As a shell would start it, no signal ignored or held back. */
+static void
+ask(const char **argv, int output)
+{
+	sigset_t none;
+	int null, sig;
+
+	for (sig = 1; sig < NSIG; sig++)
+		(void)signal(sig, SIG_DFL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	if (null != -1)
+		(void)dup2(null, STDIN_FILENO);
+	(void)dup2(output, STDOUT_FILENO);
+	(void)dup2(output, STDERR_FILENO);
+	(void)execv(argv[0], (char *const *)(void *)argv);
+	(void)dprintf(STDERR_FILENO, "%s\n", strerror(errno));
+	_exit(127);
+}
+
+/* A signal between the two programs would end the process: none is lost. */
+void
+process_become(const struct master *m, const char **argv, int description)
+{
+	sigset_t all, old;
+	int saved;
+
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, &old);
+	handover_pass(m, description, true);
+	(void)execv(argv[0], (char *const *)(void *)argv);
+	saved = errno;
+	handover_pass(m, description, false);
+	sigprocmask(SIG_SETMASK, &old, NULL);
+	errno = saved;
 }
 
 int

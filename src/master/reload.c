@@ -13,6 +13,9 @@
 #include "base/log.h"
 #include "master/master_int.h"
 
+/* How long until an upgrade that failed after the exec is tried again. */
+#define RETRY_S 10
+
 static void tell_verdict(struct master *);
 static void warn_fixed(const struct conf *, const struct conf *);
 static void tell_generation(struct master *, const struct generation *,
@@ -29,16 +32,18 @@ reload_begin(struct master *m)
 	struct conf *conf;
 	struct err err;
 
-	if (m->state == MASTER_STARTING || m->state == MASTER_RELOADING) {
+	if (m->state == MASTER_STARTING || m->state == MASTER_RELOADING ||
+	    m->state == MASTER_TESTING) {
 		m->reload_again = true;
 		return;
 	}
 	if (m->state != MASTER_RUNNING)
 		return;
 	m->reload_again = false;
-	if (m->closing != NULL)
-		tell_verdict(m);
-	log_notice("reloading %s", o->path);
+	m->retry_at = 0;
+	reload_settle(m);
+	if (!m->current->handed_over)
+		log_notice("reloading %s", o->path);
 	m->state = MASTER_RELOADING;
 	conf = conf_load(o->path, o->overrides, o->noverrides, &err);
 	if (conf != NULL)
@@ -66,7 +71,7 @@ reload_commit(struct master *m)
 		return;
 	}
 	event_del(&m->deadline);
-	if (old != NULL)
+	if (old != NULL && !old->handed_over)
 		observe_line(m);
 	m->current = m->next;
 	m->next = NULL;
@@ -79,16 +84,17 @@ reload_commit(struct master *m)
 	/* Seconds for a gigabyte: better some full handshakes than a pause. */
 	change_cache(m, old);
 	change_log(m);
+	observe_locked(m);
 	sockets_commit(m);
 	if (old == NULL) {
 		master_serving(m);
 	} else {
 		m->closing = old;
+		m->upgraded = old->handed_over;
 		end_generation(m, old);
 		reload_closed(m);
 	}
-	if (m->reload_again)
-		reload_begin(m);
+	master_next(m);
 }
 
 /*
@@ -108,12 +114,20 @@ reload_closed(struct master *m)
 	tell_verdict(m);
 }
 
+void
+reload_settle(struct master *m)
+{
+	if (m->closing != NULL)
+		tell_verdict(m);
+}
+
 static void
 tell_verdict(struct master *m)
 {
 	m->closing = NULL;
-	log_notice("reloaded: generation %u, %u workers are ready",
-	    m->current->number, m->current->conf->workers);
+	log_notice("%s: generation %u, %u workers are ready",
+	    m->upgraded ? "upgraded" : "reloaded", m->current->number,
+	    m->current->conf->workers);
 	observe_reload(m, NULL);
 	observe_change(m, m->current->conf);
 }
@@ -126,10 +140,24 @@ reload_abort(struct master *m, const char *why)
 		return;
 	}
 	log_errorx("%s", why);
-	log_errorx("reload failed: the running configuration stays");
+	if (m->current->handed_over) {
+		log_errorx("the upgrade is not finished: the workers of the "
+		    "tlsherd before go on, the next try is in %d seconds",
+		    RETRY_S);
+		m->retry_at = clock_mono_us() + RETRY_S * 1000000;
+	} else {
+		log_errorx("reload failed: the running configuration stays");
+	}
 	observe_reload(m, why);
 	reload_drop(m);
-	if (m->reload_again)
+	master_next(m);
+}
+
+void
+reload_retry(struct master *m)
+{
+	if (m->retry_at != 0 && m->state == MASTER_RUNNING &&
+	    clock_mono_us() >= m->retry_at)
 		reload_begin(m);
 }
 
@@ -209,6 +237,10 @@ change_cache(struct master *m, struct generation *old)
 	m->sessions = m->current->cache->sessions;
 	if (old == NULL || m->sessions == from)
 		return;
+	if (from == NULL) {
+		observe_line_begin(m);
+		return;
+	}
 	error = tlscache_move(m->sessions, from, clock_wall());
 	if (error != TLSCACHE_OK)
 		log_warnx("session_cache.size: some sessions are lost: %s",

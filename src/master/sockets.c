@@ -17,6 +17,7 @@
 #include <sys/un.h>
 
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 
 #include <errno.h>
 #include <stdlib.h>
@@ -253,6 +254,9 @@ open_one(const struct addr *addr, const struct conf_listen *conf,
 		r = bind_unix(fd, addr, conf->unix_mode);
 	} else {
 		r = set_option(fd, SOL_SOCKET, SO_REUSEADDR);
+		/* Accepted sockets have it from here, where systems do that. */
+		if (r == 0)
+			r = set_option(fd, IPPROTO_TCP, TCP_NODELAY);
 		if (r == 0 && addr->ss.ss_family == AF_INET6)
 			r = set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY);
 #ifdef SO_REUSEPORT

@@ -25,6 +25,9 @@ stop_graceful(struct master *m)
 	case MASTER_RELOADING:
 		reload_drop(m);
 		break;
+	case MASTER_TESTING:
+		upgrade_drop(m);
+		break;
 	case MASTER_RUNNING:
 		break;
 	case MASTER_FINISHING:
@@ -82,6 +85,8 @@ stop_all(struct master *m)
 {
 	struct process *p;
 
+	if (m->state == MASTER_TESTING)
+		upgrade_drop(m);
 	m->state = MASTER_STOPPING;
 	supervise_clear(m);
 	sockets_close(m);

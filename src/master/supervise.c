@@ -121,6 +121,8 @@ supervise_reap(struct master *m)
 				break;
 		if (p != NULL)
 			process_gone(m, p, status);
+		else if (pid == m->test.pid)
+			upgrade_tested(m, status);
 	}
 	if ((m->state == MASTER_FINISHING || m->state == MASTER_STOPPING) &&
 	    TAILQ_EMPTY(&m->processes))

@@ -4,7 +4,7 @@
  * and releases, a worker writes its own slot, everybody may add up.
  *
  *	shared mapping            whose
- *	struct shared             the master's: the sequence number
+ *	struct shared             the master's: what this is, sequence number
  *	struct slot[slots]        one worker process's each, while in use
  *	struct retired[workers]   the master's: what dead processes counted
  *
@@ -14,18 +14,26 @@
  * not wait for a master that is stopped just there: after READ_TRIES it takes
  * what it sees.
  *
+ * Another version of the program has other tables, and its scoreboard cannot
+ * be used: `layout` is made of the sizes and of all names in their order, so
+ * that nobody has to remember to change a number with a table.
+ *
  * Threat: a worker that has been taken over can write all of this. So nothing
  * here is a length or an index without a check against the process-local
  * handle: the worst it can do is make the numbers wrong.
  */
 #include "config.h"
 
+#include <sys/mman.h>
+#include <sys/stat.h>
+
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <sys/mman.h>
+#include <unistd.h>
 
 #include "stats/scoreboard.h"
 
@@ -36,7 +44,11 @@
 /* A counter must never take a lock that a dead process could hold. */
 _Static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "64-bit atomics have locks here");
 
+#define MAGIC 0x6472616f62746c74ULL
+
 struct shared {
+	_Alignas(64) uint64_t magic;
+	uint64_t layout;
 	_Alignas(64) _Atomic unsigned seq;
 };
 
@@ -52,8 +64,15 @@ struct scoreboard {
 	unsigned nslots;
 	unsigned nworkers;
 	size_t size; /* of the mapping */
+	int fd;	     /* of the mapping; -1: anonymous */
 };
 
+static struct scoreboard *board_alloc(unsigned, unsigned);
+static int board_file(struct scoreboard *);
+static bool board_file_fits(const struct scoreboard *, int);
+static int board_map(struct scoreboard *);
+static uint64_t board_layout(const struct scoreboard *);
+static uint64_t hash(uint64_t, const void *, size_t);
 static void slot_clear(struct slot *);
 static void sum_once(const struct scoreboard *, unsigned, struct totals *);
 static void add(uint64_t *, const _Atomic uint64_t *, size_t);
@@ -63,7 +82,69 @@ struct scoreboard *
 scoreboard_new(unsigned workers, unsigned slots)
 {
 	struct scoreboard *sb;
-	char *map;
+	int saved;
+
+	if ((sb = board_alloc(workers, slots)) == NULL)
+		return NULL;
+	if (board_file(sb) == -1 || board_map(sb) == -1) {
+		saved = errno;
+		scoreboard_free(sb);
+		errno = saved;
+		return NULL;
+	}
+	sb->shared->magic = MAGIC;
+	sb->shared->layout = board_layout(sb);
+	return sb;
+}
+
+struct scoreboard *
+scoreboard_adopt(int fd, unsigned workers, unsigned slots, struct err *err)
+{
+	struct scoreboard *sb;
+
+	if ((sb = board_alloc(workers, slots)) == NULL) {
+		(void)err_set(err, NULL, "%s", strerror(errno));
+		return NULL;
+	}
+	if (!board_file_fits(sb, fd)) {
+		(void)err_set(err, NULL, "not a scoreboard of this size");
+	} else {
+		sb->fd = fd;
+		if (board_map(sb) == -1)
+			(void)err_set(err, NULL, "%s", strerror(errno));
+		else if (sb->shared->magic != MAGIC ||
+		    sb->shared->layout != board_layout(sb))
+			(void)err_set(err, NULL, "of another layout");
+		else
+			return sb;
+		sb->fd = -1; /* stays the caller's */
+	}
+	scoreboard_free(sb);
+	return NULL;
+}
+
+void
+scoreboard_free(struct scoreboard *sb)
+{
+	if (sb == NULL)
+		return;
+	if (sb->shared != NULL)
+		munmap(sb->shared, sb->size);
+	if (sb->fd != -1)
+		close(sb->fd);
+	free(sb);
+}
+
+int
+scoreboard_fd(const struct scoreboard *sb)
+{
+	return sb->fd;
+}
+
+static struct scoreboard *
+board_alloc(unsigned workers, unsigned slots)
+{
+	struct scoreboard *sb;
 
 	if (workers == 0 || workers > COUNT_MAX || slots == 0 ||
 	    slots > COUNT_MAX) {
@@ -72,31 +153,90 @@ scoreboard_new(unsigned workers, unsigned slots)
 	}
 	if ((sb = calloc(1, sizeof(*sb))) == NULL)
 		return NULL;
+	sb->fd = -1;
 	sb->nslots = slots;
 	sb->nworkers = workers;
 	sb->size = sizeof(struct shared) + slots * sizeof(struct slot) +
 	    workers * sizeof(struct retired);
-	map = mmap(NULL, sb->size, PROT_READ | PROT_WRITE,
-	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (map == MAP_FAILED) {
-		free(sb);
-		return NULL;
-	}
-	sb->shared = (void *)map;
-	map += sizeof(struct shared);
-	sb->slots = (void *)map;
-	map += slots * sizeof(struct slot);
-	sb->retired = (void *)map;
 	return sb;
 }
 
-void
-scoreboard_free(struct scoreboard *sb)
+static int
+board_file(struct scoreboard *sb)
 {
-	if (sb == NULL)
-		return;
-	munmap(sb->shared, sb->size);
-	free(sb);
+#ifdef HAVE_MEMFD_CREATE
+	sb->fd = memfd_create("tlsherd-scoreboard",
+	    MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (sb->fd == -1 || ftruncate(sb->fd, (off_t)sb->size) == -1 ||
+	    fcntl(sb->fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW |
+	    F_SEAL_SEAL) == -1)
+		return -1;
+#endif
+	return 0;
+}
+
+/* Its size must be sealed, so that nobody can shorten the mapping under us. */
+static bool
+board_file_fits(const struct scoreboard *sb, int fd)
+{
+#ifdef HAVE_MEMFD_CREATE
+	struct stat st;
+	int seals;
+
+	seals = fcntl(fd, F_GET_SEALS);
+	return seals != -1 && (seals & F_SEAL_SHRINK) != 0 &&
+	    fstat(fd, &st) == 0 && st.st_size == (off_t)sb->size &&
+	    fcntl(fd, F_SETFD, FD_CLOEXEC) == 0;
+#else
+	return false;
+#endif
+}
+
+static int
+board_map(struct scoreboard *sb)
+{
+	char *map;
+
+	map = mmap(NULL, sb->size, PROT_READ | PROT_WRITE,
+	    sb->fd == -1 ? MAP_SHARED | MAP_ANONYMOUS : MAP_SHARED, sb->fd, 0);
+	if (map == MAP_FAILED)
+		return -1;
+	sb->shared = (void *)map;
+	map += sizeof(struct shared);
+	sb->slots = (void *)map;
+	map += sb->nslots * sizeof(struct slot);
+	sb->retired = (void *)map;
+	return 0;
+}
+
+static uint64_t
+board_layout(const struct scoreboard *sb)
+{
+	const size_t sizes[] = { sb->nslots, sb->nworkers, METRIC_COUNT,
+		CLOSE_REASON_COUNT, sizeof(struct shared),
+		sizeof(struct slot), sizeof(struct retired) };
+	const char *name;
+	uint64_t h;
+	int i;
+
+	h = hash(0xcbf29ce484222325, sizes, sizeof(sizes));
+	for (i = 0; i < METRIC_COUNT + CLOSE_REASON_COUNT; i++) {
+		name = i < METRIC_COUNT ? metric_name((enum metric)i) :
+		    close_reason_name((enum close_reason)(i - METRIC_COUNT));
+		h = hash(h, name, strlen(name) + 1);
+	}
+	return h;
+}
+
+/* FNV-1a */
+static uint64_t
+hash(uint64_t h, const void *data, size_t len)
+{
+	const unsigned char *p = data;
+
+	while (len-- > 0)
+		h = (h ^ *p++) * 0x100000001b3;
+	return h;
 }
 
 struct slot *
@@ -118,6 +258,19 @@ scoreboard_take(struct scoreboard *sb, unsigned worker, unsigned generation)
 		return s;
 	}
 	return NULL;
+}
+
+struct slot *
+scoreboard_slot(struct scoreboard *sb, unsigned number)
+{
+	return number < sb->nslots && sb->slots[number].in_use ?
+	    &sb->slots[number] : NULL;
+}
+
+unsigned
+scoreboard_slot_number(const struct scoreboard *sb, const struct slot *s)
+{
+	return (unsigned)(s - sb->slots);
 }
 
 void

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The scoreboard: shared memory that the master maps before the first fork.
- * Every worker process has a slot of its own and is its only writer, so a
+ * The scoreboard: shared memory that the master maps before the first fork and
+ * hands on when it is upgraded. Every worker process has a slot of its own and is its only writer, so a
  * counter costs a load and a store. When a worker process is gone the master
  * adds its counters to those of its worker number and gives the slot away
  * again: numbers only grow, over crashes and reloads.
@@ -14,6 +14,8 @@
 #include <stdint.h>
 
 #include <sys/types.h>
+
+#include "base/err.h"
 
 enum metric {
 #define X(ID, name, doc) METRIC_##ID,
@@ -50,6 +52,23 @@ struct scoreboard; /* process-local handle of the shared mapping */
  */
 struct scoreboard *scoreboard_new(unsigned workers, unsigned slots);
 void scoreboard_free(struct scoreboard *);
+
+/*
+ * The scoreboard behind a descriptor that scoreboard_fd() gave to the program
+ * before this one, if it is what scoreboard_new() would make: the same sizes
+ * and the same tables. NULL with the error text otherwise. fd belongs to the
+ * scoreboard after success, and stays the caller's after failure.
+ */
+struct scoreboard *scoreboard_adopt(int fd, unsigned workers, unsigned slots,
+    struct err *);
+
+/* Close-on-exec, and the scoreboard's; -1 where the system has no memfd. */
+int scoreboard_fd(const struct scoreboard *);
+
+/* A slot that is in use by its number, and its number. NULL: it is not. */
+struct slot *scoreboard_slot(struct scoreboard *, unsigned number);
+unsigned scoreboard_slot_number(const struct scoreboard *,
+    const struct slot *);
 
 /*
  * Master, before fork: a zeroed slot for a process that will be this worker.

@@ -22,6 +22,7 @@
 #include "tls/tls_int.h"
 #include "tlscache.h"
 
+static SSL_SESSION *fetch_cb(SSL *, const unsigned char *, int, int *);
 static int allow_cb(SSL *, void *);
 static enum tls_early claim(SSL *);
 static bool same_name(const SSL *);
@@ -40,8 +41,10 @@ static const char *const names[] = {
  * protection is switched off for it knows only sessions of its own process.
  */
 void
-tls_early_setup(SSL_CTX *ctx)
+tls_early_setup(struct tls_front *front, SSL_CTX *ctx)
 {
+	front->fetch = SSL_CTX_sess_get_get_cb(ctx);
+	SSL_CTX_sess_set_get_cb(ctx, fetch_cb);
 	SSL_CTX_set_options(ctx, SSL_OP_NO_ANTI_REPLAY);
 	SSL_CTX_set_allow_early_data_cb(ctx, allow_cb, NULL);
 }
@@ -79,6 +82,24 @@ bool
 tls_early_postponed(const SSL *ssl)
 {
 	return tls_policy(ssl)->early_postpone;
+}
+
+/* OpenSSL looks at the context afterwards, and does not tell. */
+static SSL_SESSION *
+fetch_cb(SSL *ssl, const unsigned char *id, int idlen, int *copy)
+{
+	const struct tls_policy *policy = tls_policy(ssl);
+	const unsigned char *context;
+	SSL_SESSION *session;
+	unsigned len;
+
+	session = policy->front->fetch(ssl, id, idlen, copy);
+	if (session != NULL) {
+		context = SSL_SESSION_get0_id_context(session, &len);
+		tls_peer(ssl)->foreign = len != sizeof(policy->id_context) ||
+		    memcmp(context, policy->id_context, len) != 0;
+	}
+	return session;
 }
 
 static int
@@ -134,7 +155,8 @@ tls_early_settle(SSL *ssl)
 	if (tls_policy(ssl)->early_max == 0)
 		peer->early = TLS_EARLY_OFF;
 	else if (!SSL_session_reused(ssl))
-		peer->early = TLS_EARLY_UNKNOWN;
+		peer->early = peer->foreign ? TLS_EARLY_CONTEXT :
+		    TLS_EARLY_UNKNOWN;
 	else if (!same_protocol(ssl))
 		peer->early = TLS_EARLY_ALPN;
 	else

@@ -222,7 +222,7 @@ set_callbacks(struct tls_policy *p)
 		SSL_CTX_sess_set_new_cb(ctx, tls_note_session_cb);
 	}
 	if (front->early_data)
-		tls_early_setup(ctx);
+		tls_early_setup(front, ctx);
 	if (front->alpn != NULL)
 		SSL_CTX_set_alpn_select_cb(ctx, tls_alpn_cb, front);
 }

@@ -50,8 +50,10 @@ struct tls_front {
 	unsigned worker;
 	uint8_t *alpn; /* as in the extension: length, bytes, length, … */
 	unsigned alpn_len;
-	/* What tlscache_attach() wants to be called for a new session. */
+	/* What tlscache_attach() wants to be called for a new session, … */
 	int (*store)(SSL *, SSL_SESSION *);
+	/* … and for one that a client offers. */
+	SSL_SESSION *(*fetch)(SSL *, const unsigned char *, int, int *);
 };
 
 /*
@@ -63,6 +65,7 @@ struct tls_peer {
 	int session_worker; /* -1: not known */
 	int64_t deadline;
 	bool early_offered; /* early data, in the first ClientHello */
+	bool foreign;	    /* the session offered is of another policy */
 	enum tls_early early;
 	char name[]; /* the SNI; empty: none was sent */
 };
@@ -107,7 +110,7 @@ struct tls_peer *tls_peer(const SSL *);
 struct tls_policy *tls_policy(const SSL *);
 
 /* early.c */
-void tls_early_setup(SSL_CTX *);
+void tls_early_setup(struct tls_front *, SSL_CTX *);
 int tls_early_apply(const struct tls_policy *, SSL *);
 void tls_early_offered(SSL *, struct tls_peer *);
 void tls_early_retried(struct tls_peer *);

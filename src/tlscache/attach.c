@@ -14,6 +14,9 @@
  *    reference is the caller's): all else leaks sessions.
  *  - get_cb runs before the client has proved that it knows the session's
  *    secret. It changes nothing: claims belong into the early-data callback.
+ *  - OpenSSL looks at the session id context after get_cb, tells nobody, and
+ *    has no function for the context of an SSL. But the session that is made
+ *    instead has it: get_cb leaves a note for new_cb, which counts.
  *  - Errors of ours must not stay in OpenSSL's queue, where SSL_get_error()
  *    takes them for the connection's.
  */
@@ -27,6 +30,7 @@
 #include <openssl/ssl.h>
 
 #include "cache_int.h"
+#include "hash_int.h"
 #include "session_int.h"
 #include "tlscache.h"
 
@@ -35,19 +39,23 @@ static void attach_index_new(void);
 static int new_session_cb(SSL *, SSL_SESSION *);
 static SSL_SESSION *get_session_cb(SSL *, const unsigned char *, int, int *);
 static void remove_session_cb(SSL_CTX *, SSL_SESSION *);
+static void note_found(SSL *, const SSL_SESSION *);
+static bool note_differs(SSL *, const SSL_SESSION *);
+static uintptr_t context_hash(const SSL_SESSION *);
 static void session_limit(const SSL *, SSL_SESSION *, int64_t);
 static int64_t session_end(const SSL_SESSION *);
 static bool session_is_cacheable(const SSL *, const SSL_SESSION *);
 
 /*
- * Where the handle hangs on an SSL_CTX, and the end of a chain of renewals on
- * an SSL_SESSION. OpenSSL gives out such indices per process and never takes
+ * Where the handle hangs on an SSL_CTX, the end of a chain of renewals on an
+ * SSL_SESSION, and the note of get_cb on an SSL. OpenSSL gives out such indices per process and never takes
  * them back, so these are constants that happen to be known only at run time:
  * set once, the same for all caches of the process.
  */
 static CRYPTO_ONCE attach_once = CRYPTO_ONCE_STATIC_INIT;
 static int ctx_index = -1;
 static int session_index = -1;
+static int ssl_index = -1;
 
 int
 tlscache_attach(struct tlscache *cache, SSL_CTX *ctx)
@@ -70,7 +78,8 @@ attach_init(void)
 {
 	if (CRYPTO_THREAD_run_once(&attach_once, attach_index_new) != 1)
 		return -1;
-	return ctx_index >= 0 && session_index >= 0 ? 0 : -1;
+	return ctx_index >= 0 && session_index >= 0 && ssl_index >= 0 ? 0 :
+	    -1;
 }
 
 static void
@@ -79,6 +88,7 @@ attach_index_new(void)
 	ctx_index = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, NULL);
 	session_index = SSL_SESSION_get_ex_new_index(0, NULL, NULL, NULL,
 	    NULL);
+	ssl_index = SSL_get_ex_new_index(0, NULL, NULL, NULL, NULL);
 }
 
 /*
@@ -104,7 +114,11 @@ new_session_cb(SSL *ssl, SSL_SESSION *session)
 	size_t len;
 	int64_t now;
 
-	if (cache == NULL || !session_is_cacheable(ssl, session))
+	if (cache == NULL)
+		return 0;
+	if (note_differs(ssl, session))
+		tlsc_cache_miss(cache, TLSC_MISS_CONTEXT);
+	if (!session_is_cacheable(ssl, session))
 		return 0;
 	now = time(NULL);
 	session_limit(ssl, session, now);
@@ -119,8 +133,12 @@ new_session_cb(SSL *ssl, SSL_SESSION *session)
 	 * good without an entry.
 	 */
 	id = SSL_SESSION_get_id(session, &idlen);
-	(void)!tlscache_store(cache, id, idlen, buf, len, session_end(session),
-	    now);
+	if (SSL_version(ssl) == TLS1_3_VERSION)
+		(void)!tlsc_cache_store_once(cache, id, idlen, buf, len,
+		    session_end(session), now);
+	else
+		(void)!tlscache_store(cache, id, idlen, buf, len,
+		    session_end(session), now);
 	OPENSSL_cleanse(buf, len < sizeof(buf) ? len : sizeof(buf));
 	return 0;
 }
@@ -144,7 +162,7 @@ get_session_cb(SSL *ssl, const unsigned char *id, int idlen, int *copy)
 	session = tlsc_session_decode(buf, len, id, (size_t)idlen);
 	OPENSSL_cleanse(buf, len);
 	if (session == NULL) {
-		tlsc_cache_not_a_session(cache);
+		tlsc_cache_miss(cache, TLSC_MISS_LAYOUT);
 		return NULL;
 	}
 	session_limit(ssl, session, now);
@@ -153,7 +171,48 @@ get_session_cb(SSL *ssl, const unsigned char *id, int idlen, int *copy)
 		SSL_SESSION_free(session);
 		return NULL;
 	}
+	/* OpenSSL will refuse it: the limit is a new one. */
+	if (session_end(session) < now)
+		tlsc_cache_miss(cache, TLSC_MISS_EXPIRED);
+	else
+		note_found(ssl, session);
 	return session;
+}
+
+/*
+ * In a pointer's place, as there is nothing to free: a hash of the context.
+ * Of sessions of another version, which OpenSSL refuses first, there is none.
+ */
+static void
+note_found(SSL *ssl, const SSL_SESSION *session)
+{
+	if (SSL_SESSION_get_protocol_version(session) == SSL_version(ssl))
+		(void)SSL_set_ex_data(ssl, ssl_index,
+		    (void *)context_hash(session));
+}
+
+/* Was another session found, and not resumed because of its context? */
+static bool
+note_differs(SSL *ssl, const SSL_SESSION *session)
+{
+	uintptr_t found = (uintptr_t)SSL_get_ex_data(ssl, ssl_index);
+
+	if (found == 0)
+		return false;
+	(void)SSL_set_ex_data(ssl, ssl_index, NULL);
+	return !SSL_session_reused(ssl) && found != context_hash(session);
+}
+
+/* Never 0. */
+static uintptr_t
+context_hash(const SSL_SESSION *session)
+{
+	static const struct tlsc_hash_key key;
+	const unsigned char *context;
+	unsigned int len;
+
+	context = SSL_SESSION_get0_id_context(session, &len);
+	return (uintptr_t)tlsc_hash(&key, context, len) | 1;
 }
 
 static void

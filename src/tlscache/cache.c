@@ -18,6 +18,8 @@ struct tlscache {
 
 static int cache_wrap(struct tlscache **, struct tlsc_store *);
 static bool id_valid(struct tlsc_id);
+static int item_valid(struct tlscache *, struct tlsc_id, const void *, size_t,
+    int64_t, int64_t);
 
 int
 tlscache_open(struct tlscache **cp, size_t size)
@@ -88,14 +90,38 @@ tlscache_store(struct tlscache *cache, const void *id, size_t idlen,
     const void *data, size_t len, int64_t expires, int64_t now)
 {
 	struct tlsc_id key = { id, idlen };
+	int error;
 
+	error = item_valid(cache, key, data, len, expires, now);
+	if (error != TLSCACHE_OK)
+		return error;
+	return tlsc_store_put(cache->store, key, data, len, expires, now);
+}
+
+int
+tlsc_cache_store_once(struct tlscache *cache, const void *id, size_t idlen,
+    const void *data, size_t len, int64_t expires, int64_t now)
+{
+	struct tlsc_id key = { id, idlen };
+	int error;
+
+	error = item_valid(cache, key, data, len, expires, now);
+	if (error != TLSCACHE_OK)
+		return error;
+	return tlsc_store_put_once(cache->store, key, data, len, expires,
+	    now);
+}
+
+static int
+item_valid(struct tlscache *cache, struct tlsc_id key, const void *data,
+    size_t len, int64_t expires, int64_t now)
+{
 	if (!id_valid(key) || (data == NULL && len > 0) || expires <= now)
 		return TLSCACHE_E_INVAL;
-	if (len > TLSCACHE_DATA_MAX) {
-		tlsc_store_too_large(cache->store);
-		return TLSCACHE_E_TOOBIG;
-	}
-	return tlsc_store_put(cache->store, key, data, len, expires, now);
+	if (len <= TLSCACHE_DATA_MAX)
+		return TLSCACHE_OK;
+	tlsc_store_too_large(cache->store);
+	return TLSCACHE_E_TOOBIG;
 }
 
 int
@@ -157,7 +183,7 @@ tlscache_stat_process(const struct tlscache *cache,
 }
 
 void
-tlsc_cache_not_a_session(struct tlscache *cache)
+tlsc_cache_miss(struct tlscache *cache, enum tlsc_miss why)
 {
-	tlsc_store_not_a_session(cache->store);
+	tlsc_store_miss(cache->store, why);
 }

@@ -269,6 +269,7 @@ tlsc_keys_stat(const struct tlscache_keys *keys, int64_t now,
 	stat->accepted = tlsc_ring_counter(ring, TLSC_RING_ACCEPTED);
 	stat->renewed = tlsc_ring_counter(ring, TLSC_RING_RENEWED);
 	stat->unknown = tlsc_ring_counter(ring, TLSC_RING_UNKNOWN);
+	stat->locked = keys->segment.locked ? keys->segment.size : 0;
 	if (tlsc_ring_load(ring, &set)) {
 		active = tlsc_keyset_encrypts(&set, now);
 		stat->active_since = active->from;

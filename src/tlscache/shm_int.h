@@ -37,6 +37,8 @@ enum {
 	TLSC_LIVE = 1,
 	TLSC_FETCHED = 2, /* since it was stored or went to the head again */
 	TLSC_CLAIMED = 4,
+	TLSC_ONCE = 8,	  /* of no use after it was fetched */
+	TLSC_LIFTED = 16, /* such a one: went to the head again */
 	TLSC_PAD_SHIFT = 5, /* above it: bytes of padding after the data */
 };
 
@@ -59,6 +61,7 @@ struct tlsc_header {
 	uint32_t buckets; /* of each shard */
 	uint32_t ring;	  /* bytes of each shard */
 	uint64_t size;	  /* bytes of the segment */
+	uint64_t counters; /* which there are, in which order */
 	int64_t epoch;
 	struct tlsc_hash_key key;
 	uint64_t check; /* of all before */
@@ -159,6 +162,8 @@ bool tlsc_slot_place(const _Atomic uint32_t *, uint32_t *at);
 bool tlsc_shard_place(const struct tlsc_shard *, uint32_t at,
     struct tlsc_place *);
 void tlsc_shard_set_flag(struct tlsc_shard *, struct tlsc_place *, uint8_t);
+/* Note that an entry was fetched. */
+void tlsc_shard_fetched(struct tlsc_shard *, struct tlsc_place *);
 
 /* Get head, tail and used, and put them back. What makes no sense is emptied. */
 void tlsc_shard_ring_load(struct tlsc_shard *);
@@ -185,10 +190,13 @@ uint32_t tlsc_entry_check(const struct tlsc_store *, const struct tlsc_entry *,
 
 /* store_shm.c */
 
-/* tlsc_store_put() for an entry that was stored before, elsewhere. */
+/*
+ * tlsc_store_put() for an entry that was stored before, elsewhere. Of its flags
+ * it keeps CLAIMED, ONCE and FETCHED.
+ */
 int tlsc_store_put_moved(struct tlsc_store *, struct tlsc_id,
     const void *data, size_t len, int64_t expires, int64_t stored,
-    bool claimed, int64_t now);
+    uint8_t flags, int64_t now);
 
 /* shm_stat.c */
 

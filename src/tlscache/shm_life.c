@@ -15,7 +15,7 @@
 #include "shm_int.h"
 
 #define MAGIC 0x6e73736563736c74ULL /* "tlscessn", little-endian */
-#define LAYOUT 1u
+#define LAYOUT 2u
 #define SHARD_SMALL (64u << 10) /* up to four shards of this size, … */
 #define SHARD_GOAL (128u << 10) /* … more of them from this size on */
 #define BYTES_PER_SLOT 112u	/* of the ring; plain sessions need 150 */
@@ -28,6 +28,13 @@ _Static_assert(TLSC_COUNTERS_OFFSET + TLSC_COUNTERS * sizeof(uint64_t) <=
 _Static_assert(sizeof(struct tlsc_entry) == 16, "an entry's header has a hole");
 _Static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "64-bit atomics take a lock here");
 
+/* A row in the table makes another layout without anybody's doing. */
+static const char counter_names[] =
+#define X(name, doc) #name " "
+#include "tlscache_stat.def"
+#undef X
+    ;
+
 static int store_alloc(struct tlsc_store **);
 static int store_map(struct tlsc_store *);
 static bool plan(struct tlsc_header *, size_t);
@@ -35,6 +42,7 @@ static size_t shards_offset(const struct tlsc_header *);
 static size_t shard_size(const struct tlsc_header *);
 static bool header_valid(const struct tlsc_header *, size_t);
 static uint64_t header_check(const struct tlsc_header *);
+static uint64_t counters_hash(void);
 static int init_locks(struct tlsc_store *);
 
 int
@@ -204,6 +212,7 @@ plan(struct tlsc_header *header, size_t size)
 	header->layout = LAYOUT;
 	header->mutex_size = sizeof(pthread_mutex_t);
 	header->shard_head_size = sizeof(struct tlsc_shard_head);
+	header->counters = counters_hash();
 	header->shards = (uint32_t)shards;
 	if (each > TLSC_RING_MAX)
 		return false;
@@ -236,6 +245,7 @@ header_valid(const struct tlsc_header *header, size_t size)
 	return header->magic == MAGIC && header->layout == LAYOUT &&
 	    header->mutex_size == sizeof(pthread_mutex_t) &&
 	    header->shard_head_size == sizeof(struct tlsc_shard_head) &&
+	    header->counters == counters_hash() &&
 	    header->shards > 0 && header->shards <= TLSC_SHARDS_MAX &&
 	    (header->shards & (header->shards - 1)) == 0 &&
 	    header->buckets > 1 && header->buckets <= TLSC_BUCKETS_MAX &&
@@ -254,6 +264,14 @@ header_check(const struct tlsc_header *header)
 {
 	return tlsc_hash(&header->key, header,
 	    offsetof(struct tlsc_header, check));
+}
+
+static uint64_t
+counters_hash(void)
+{
+	static const struct tlsc_hash_key key;
+
+	return tlsc_hash(&key, counter_names, sizeof(counter_names));
 }
 
 static int

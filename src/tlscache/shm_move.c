@@ -151,7 +151,7 @@ move_place(struct tlsc_store *to, struct tlsc_shard *shard,
 	int64_t expires = from->geometry.epoch + entry->expires;
 	unsigned char bytes[TLSCACHE_ID_MAX + TLSCACHE_DATA_MAX];
 	struct tlsc_id id = { bytes, entry->idlen };
-	bool claimed = (entry->flags & TLSC_CLAIMED) != 0;
+	uint8_t flags = entry->flags; /* before it is claimed here */
 	int error = TLSCACHE_OK;
 	uint64_t hash;
 
@@ -167,7 +167,7 @@ move_place(struct tlsc_store *to, struct tlsc_shard *shard,
 		TLSC_FAULT(MOVING);
 		error = tlsc_store_put_moved(to, id, bytes + id.len,
 		    place->len, expires, from->geometry.epoch + entry->stored,
-		    claimed, now);
+		    flags, now);
 	}
 	explicit_bzero(bytes, id.len + place->len);
 	TLSC_FAULT(MOVED);

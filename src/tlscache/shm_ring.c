@@ -165,7 +165,24 @@ ring_close(struct tlsc_shard *shard)
 }
 
 /*
- * Free what is at the tail. A live entry that was fetched goes to the head
+ * Is it likely that somebody will ask for a live entry yet? One that was
+ * fetched will be again, but the last third of its life is not worth the room:
+ * if the cache keeps entries that long, others that go for it would still be
+ * asked for.
+ */
+static bool
+deserves_chance(const struct tlsc_entry *entry, uint32_t now)
+{
+	uint32_t age = now > entry->stored ? now - entry->stored : 0;
+
+	if ((entry->flags & TLSC_ONCE) != 0)
+		return (entry->flags & (TLSC_FETCHED | TLSC_LIFTED)) == 0;
+	return (entry->flags & TLSC_FETCHED) != 0 &&
+	    entry->expires - now > age / 2;
+}
+
+/*
+ * Free what is at the tail. A live entry that deserves it goes to the head
  * again if there are chances left.
  */
 static void
@@ -183,8 +200,7 @@ reclaim(struct tlsc_shard *shard, const struct tlsc_place *place,
 			tlsc_count(shard, TLSC_COUNT_corrupt, 1);
 		} else if (entry->expires <= now) {
 			tlsc_count(shard, TLSC_COUNT_expired, 1);
-		} else if ((entry->flags & TLSC_FETCHED) != 0 &&
-		    *chances > 0) {
+		} else if (*chances > 0 && deserves_chance(entry, now)) {
 			(*chances)--;
 			lift(shard, slot, hash, place);
 			return;
@@ -212,13 +228,17 @@ lift(struct tlsc_shard *shard, _Atomic uint32_t *slot, uint64_t hash,
     const struct tlsc_place *place)
 {
 	uint32_t gap = place->at - shard->head, ring;
+	uint8_t flags = place->entry.flags;
 
+	if ((flags & TLSC_ONCE) != 0)
+		flags |= TLSC_LIFTED;
+	else
+		flags &= (uint8_t)~TLSC_FETCHED;
 	ring = shard->store->geometry.ring;
 	if (gap > 0)
 		memmove(shard->ring + shard->head, shard->ring + place->at,
 		    place->size);
-	shard->ring[shard->head + offsetof(struct tlsc_entry, flags)] =
-	    place->entry.flags & (uint8_t)~TLSC_FETCHED;
+	shard->ring[shard->head + offsetof(struct tlsc_entry, flags)] = flags;
 	TLSC_FAULT(LIFTED);
 	tlsc_slot_set(slot, hash, shard->head);
 	if (gap >= place->size)
@@ -319,6 +339,21 @@ tlsc_shard_set_flag(struct tlsc_shard *shard, struct tlsc_place *place, uint8_t 
 	if ((place->entry.flags & flag) != 0)
 		return;
 	place->entry.flags |= flag;
+	shard->ring[place->at + offsetof(struct tlsc_entry, flags)] =
+	    place->entry.flags;
+}
+
+/* Whoever offers a session again will do so once more. */
+void
+tlsc_shard_fetched(struct tlsc_shard *shard, struct tlsc_place *place)
+{
+	uint8_t again = TLSC_ONCE | TLSC_FETCHED;
+
+	if ((place->entry.flags & again) != again) {
+		tlsc_shard_set_flag(shard, place, TLSC_FETCHED);
+		return;
+	}
+	place->entry.flags &= (uint8_t)~TLSC_ONCE;
 	shard->ring[place->at + offsetof(struct tlsc_entry, flags)] =
 	    place->entry.flags;
 }

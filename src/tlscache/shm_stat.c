@@ -19,7 +19,8 @@ static bool
 is_sum(int which)
 {
 	return which != TLSC_COUNT_evicted_age_min &&
-	    which != TLSC_COUNT_capacity && which != TLSC_COUNT_shards;
+	    which != TLSC_COUNT_capacity && which != TLSC_COUNT_shards &&
+	    which != TLSC_COUNT_locked;
 }
 
 /* What there is now, in contrast to what has happened. */
@@ -109,11 +110,17 @@ tlsc_count_carry(struct tlsc_store *to, struct tlsc_shard *shard)
 }
 
 void
-tlsc_store_not_a_session(struct tlsc_store *store)
+tlsc_store_miss(struct tlsc_store *store, enum tlsc_miss why)
 {
+	static const enum tlsc_counter reasons[] = {
+		[TLSC_MISS_EXPIRED] = TLSC_COUNT_miss_expired,
+		[TLSC_MISS_CONTEXT] = TLSC_COUNT_miss_context,
+		[TLSC_MISS_LAYOUT] = TLSC_COUNT_miss_layout,
+	};
+
 	tlsc_count_unlocked(store, TLSC_COUNT_hits, -(uint64_t)1);
 	tlsc_count_unlocked(store, TLSC_COUNT_misses, 1);
-	tlsc_count_unlocked(store, TLSC_COUNT_miss_layout, 1);
+	tlsc_count_unlocked(store, reasons[why], 1);
 }
 
 void
@@ -147,6 +154,8 @@ tlsc_store_stat(const struct tlsc_store *store, struct tlscache_stat *stat)
 	}
 	sum[TLSC_COUNT_capacity] = (uint64_t)header->shards * header->ring;
 	sum[TLSC_COUNT_shards] = header->shards;
+	sum[TLSC_COUNT_locked] = store->segment.locked ? store->segment.size :
+	    0;
 	/* Damage can have made these go below 0. */
 	if (sum[TLSC_COUNT_bytes] > sum[TLSC_COUNT_capacity])
 		sum[TLSC_COUNT_bytes] = 0;

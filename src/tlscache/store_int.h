@@ -28,6 +28,9 @@ void tlsc_store_free(struct tlsc_store *);
 
 int tlsc_store_put(struct tlsc_store *, struct tlsc_id, const void *data,
     size_t len, int64_t expires, int64_t now);
+/* The same for an entry that is of no use after it was fetched. */
+int tlsc_store_put_once(struct tlsc_store *, struct tlsc_id,
+    const void *data, size_t len, int64_t expires, int64_t now);
 int tlsc_store_get(struct tlsc_store *, struct tlsc_id, void *buf,
     size_t size, size_t *lenp, int64_t now);
 int tlsc_store_claim(struct tlsc_store *, struct tlsc_id, int64_t now);
@@ -36,8 +39,13 @@ size_t tlsc_store_expire(struct tlsc_store *, size_t work, int64_t now);
 int tlsc_store_move(struct tlsc_store *to, struct tlsc_store *from,
     int64_t now);
 
-/* What a get has just returned was no session: a miss after all. */
-void tlsc_store_not_a_session(struct tlsc_store *);
+/* What a get has returned was of no use: a miss after all, and why. */
+enum tlsc_miss {
+	TLSC_MISS_EXPIRED, /* for the SSL_CTX that it was meant for */
+	TLSC_MISS_CONTEXT,
+	TLSC_MISS_LAYOUT,  /* not a session of this OpenSSL */
+};
+void tlsc_store_miss(struct tlsc_store *, enum tlsc_miss);
 /* The data of a put was too large. */
 void tlsc_store_too_large(struct tlsc_store *);
 

@@ -18,9 +18,14 @@
  * can aim, gives its shard and two buckets of the shard's index; its slot is
  * in the one that was emptier. A new entry is written at the head. When there
  * is no room, places at the tail are freed until there is: about as many bytes
- * as the new entry has. An entry there that was fetched since goes to the head
- * once more, up to four of them per store. When both buckets are full, the
- * oldest entry of these goes. So every operation looks at 32 slots, moves five
+ * as the new entry has. Up to four entries per store that are likely to be
+ * asked for yet go to the head once more instead. Of those that are of use
+ * again and again, these are the ones that were fetched since, unless the last
+ * third of their life has begun. Of those that are of use once (ONCE: TLS 1.3
+ * gives its client another session with each resumption), they are the ones
+ * that were not fetched, and they go to the head one time; whoever is fetched
+ * twice is of use again and again. When both buckets are full, the oldest
+ * entry of these goes. So every operation looks at 32 slots, moves five
  * entries and frees 16 KiB at most, whatever the size of the cache.
  *
  * What an operation does under the lock is this and copying. Hashing the id,
@@ -38,9 +43,9 @@
  *	                 after; read once, into the handle
  *	lock             a robust, process-shared mutex
  *	index, ring,     only under the lock. Also while seq is odd, but for the
- *	head, tail, used   flags FETCHED and CLAIMED
- *	FETCHED, CLAIMED one byte each, under the lock: set or not set, (1) to (3)
- *	                 hold, so seq need not be odd
+ *	head, tail, used   flags FETCHED, ONCE and CLAIMED
+ *	FETCHED, ONCE,   one byte, under the lock: set or not set, (1) to (3) hold,
+ *	CLAIMED            so seq need not be odd
  *	seq              under the lock
  *	counter[]        of a shard: written under the lock, read without by
  *	                 tlsc_store_stat(); atomic words, so a reader gets a
@@ -105,6 +110,7 @@ struct item {
 
 static int enter(struct tlsc_store *, struct tlsc_shard *, uint64_t);
 static void item_fill(struct tlsc_store *, struct item *, int64_t, int64_t);
+static int put_new(struct tlsc_store *, const struct item *, int64_t);
 static void put(struct tlsc_shard *, const struct item *, uint32_t, bool);
 static void get_miss(struct tlsc_shard *, enum tlsc_counter);
 static void drop_counted(struct tlsc_shard *, _Atomic uint32_t *,
@@ -119,14 +125,32 @@ tlsc_store_put(struct tlsc_store *store, struct tlsc_id id, const void *data,
     size_t len, int64_t expires, int64_t now)
 {
 	struct item item = { .id = id, .data = data, .len = len };
+
+	item_fill(store, &item, expires, now);
+	return put_new(store, &item, now);
+}
+
+int
+tlsc_store_put_once(struct tlsc_store *store, struct tlsc_id id,
+    const void *data, size_t len, int64_t expires, int64_t now)
+{
+	struct item item = { .id = id, .data = data, .len = len };
+
+	item_fill(store, &item, expires, now);
+	item.entry.flags |= TLSC_ONCE;
+	return put_new(store, &item, now);
+}
+
+static int
+put_new(struct tlsc_store *store, const struct item *item, int64_t now)
+{
 	struct tlsc_shard shard;
 	int error;
 
-	item_fill(store, &item, expires, now);
-	error = enter(store, &shard, item.hash);
+	error = enter(store, &shard, item->hash);
 	if (error != TLSCACHE_OK)
 		return error;
-	put(&shard, &item, since_epoch(store, now), false);
+	put(&shard, item, since_epoch(store, now), false);
 	tlsc_count(&shard, TLSC_COUNT_stores, 1);
 	tlsc_shard_unlock(&shard);
 	return TLSCACHE_OK;
@@ -139,16 +163,16 @@ tlsc_store_put(struct tlsc_store *store, struct tlsc_id id, const void *data,
 int
 tlsc_store_put_moved(struct tlsc_store *store, struct tlsc_id id,
     const void *data, size_t len, int64_t expires, int64_t stored,
-    bool claimed, int64_t now)
+    uint8_t flags, int64_t now)
 {
 	struct item item = { .id = id, .data = data, .len = len };
+	bool claimed = (flags & TLSC_CLAIMED) != 0;
 	struct tlsc_place place;
 	struct tlsc_shard shard;
 	int error;
 
 	item_fill(store, &item, expires, stored);
-	if (claimed)
-		item.entry.flags |= TLSC_CLAIMED;
+	item.entry.flags |= flags & (TLSC_CLAIMED | TLSC_ONCE | TLSC_FETCHED);
 	error = enter(store, &shard, item.hash);
 	if (error != TLSCACHE_OK)
 		return error;
@@ -234,7 +258,7 @@ tlsc_store_get(struct tlsc_store *store, struct tlsc_id id, void *buf,
 		memcpy(buf, shard.ring + place.at + sizeof(place.entry) +
 		    place.entry.idlen, place.len);
 	TLSC_FAULT(COPIED);
-	tlsc_shard_set_flag(&shard, &place, TLSC_FETCHED);
+	tlsc_shard_fetched(&shard, &place);
 	TLSC_FAULT(FETCHED);
 	tlsc_count(&shard, TLSC_COUNT_hits, 1);
 	tlsc_shard_unlock(&shard);

@@ -259,6 +259,7 @@ struct tlscache_keys_stat {
 	uint64_t renewed;   /* of these, with one that no longer encrypts */
 	uint64_t unknown;   /* tickets that came with another key */
 	int64_t active_since; /* when the key that encrypts began to */
+	uint64_t locked; /* bytes, as in struct tlscache_stat */
 };
 TLSCACHE_API void tlscache_keys_stat(const struct tlscache_keys *,
     struct tlscache_keys_stat *);

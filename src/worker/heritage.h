@@ -55,6 +55,9 @@ struct heritage {
  * What goes over the control socket; `arg` and `text` as the type says. A
  * worker is READY before it accepts: only when all of a new generation are,
  * the master lets them SERVE. So a reload that fails has met no client.
+ *
+ * After an upgrade the two ends are of different versions: add at the end, and
+ * when that is not enough, change the number of master/handover.h.
  */
 enum control_type {
 	CONTROL_READY,	 /* worker → master: set up */

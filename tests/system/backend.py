@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: ISC
 """Backends for the proxy service: a function per connection."""
 
+import contextlib
+import os
 import socket
+import struct
 import threading
 
 import herd
@@ -19,14 +22,7 @@ class Backend:
         self.errors = []
         self.sockets = []
         self.threads = []
-        if path is not None:
-            self.listener = socket.socket(socket.AF_UNIX)
-            self.listener.bind(path)
-            self.address = "unix:" + path
-        else:
-            self.listener = socket.socket()
-            self.listener.bind(("127.0.0.1", 0))
-            self.address = "127.0.0.1:%d" % self.listener.getsockname()[1]
+        self.listener, self.address = bound(path)
         self.listener.listen(backlog)
 
     def __enter__(self):
@@ -93,8 +89,38 @@ def echo(sock):
         sock.sendall(data)
 
 
-def unused_port():
-    """A port that nobody listens to."""
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+def reset(sock):
+    """Close so that the other side gets a reset."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
+                    struct.pack("ii", 1, 0))
+    sock.close()
+
+
+def bound(path=None):
+    """A socket that does not listen yet, and its address for `backend`."""
+    if path is not None:
+        sock = socket.socket(socket.AF_UNIX)
+        sock.bind(path)
+        os.chmod(path, 0o666)  # for workers that are nobody
+        return sock, "unix:" + path
+    sock = socket.socket()
+    sock.bind(("127.0.0.1", 0))
+    return sock, "127.0.0.1:%d" % sock.getsockname()[1]
+
+
+@contextlib.contextmanager
+def refusing(path=None):
+    """The address of a backend that refuses connections."""
+    sock, address = bound(path)
+    with sock:
+        yield address
+
+
+@contextlib.contextmanager
+def full(path=None):
+    """A listener whose queue is full: it does not answer a connect()."""
+    listener, address = bound(path)
+    with listener, socket.socket(listener.family) as first:
+        listener.listen(0)
+        first.connect(listener.getsockname())
+        yield listener, address

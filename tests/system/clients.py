@@ -25,6 +25,8 @@ def context(version=None, alpn=None, cert=None, ca=None):
     ctx = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     ctx.check_hostname = False
     ctx.verify_mode = ssl.CERT_NONE
+    # Or Python takes TCP's end without close_notify for an orderly one.
+    ctx.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF
     if ca is not None:
         ctx.load_verify_locations(pki.path(ca))
         ctx.verify_mode = ssl.CERT_REQUIRED

@@ -58,7 +58,7 @@ def request(target, version, sni=None, cert=None, session=None):
     return " ".join(words)
 
 
-def run(requests, seconds=60):
+def run(requests, seconds=240):
     """All of them, one after the other; the answers in the same order."""
     done = subprocess.run([OFFER], input="".join(r + "\n" for r in requests),
                           capture_output=True, text=True, errors="replace",

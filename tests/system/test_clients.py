@@ -62,7 +62,6 @@ def test_curl_head(start):
 
 @pytest.mark.needs("curl")
 def test_curl_verifies(start):
-    port = "localhost:443:127.0.0.1"
     with start(herd.site()) as d:
         ca = clients.pki.path("ca.pem")
         url = f"https://localhost:{d.port}/"
@@ -70,7 +69,8 @@ def test_curl_verifies(start):
         good = herd.run("curl", "-s", "--resolve", port, "--cacert", ca, url)
         assert good.returncode == 0
         assert " sni=localhost " in good.stdout
-        bad = herd.run("curl", "-s", "--resolve", port, url)
+        other = clients.pki.path("clients.pem")
+        bad = herd.run("curl", "-s", "--resolve", port, "--cacert", other, url)
         assert bad.returncode == 60  # the CA is not known
 
 

@@ -12,7 +12,6 @@ import pytest
 
 import clients
 import herd
-import pki
 
 
 def answer(d, ctx, session):
@@ -89,60 +88,6 @@ def test_workers_killed_under_load(start):
         assert done["slowest"] < 5 * herd.SLOW
 
 
-BAD = [
-    ('wokers = 2', 1, 'unknown directive "wokers"'),
-    ('workers = { 1, 2 }', 1, 'takes one value'),
-    ('workers = 0', 1, '"0"'),
-    ('session_cache { size = banana }', 1, '"banana"'),
-    ('listen "a" {', 1, 'no closing'),
-    ('user = "no-such-user-here"\n{GOOD}', 1, 'no-such-user-here'),
-    ('listen "a" { address = { "127.0.0.1:0" }\n'
-     ' certificate "a" { chain = "{CHAIN}"\n key = "/nonexistent" } }', 3,
-     '/nonexistent'),
-    ('listen "a" { address = { "127.0.0.1:0" }\n'
-     ' certificate "a" { chain = "{CHAIN}"\n key = "{OTHER}" } }', 3,
-     'not that of the certificate'),
-    ('listen "a" { address = { "127.0.0.1:0" }\n'
-     ' certificate "a" { chain = "{CHAIN}"\n key = "/" } }', 3, 'key "/"'),
-]
-
-
-@pytest.mark.parametrize("text,line,what", BAD)
-def test_bad_file(tmp, text, line, what):
-    if "no-such-user" in text and not herd.ROOT:
-        pytest.skip("only root changes the user")
-    names = sorted(n for n in os.listdir(pki.path("")) if n.endswith(".key"))
-    pems = [n[:-4] + ".pem" for n in names]
-    good = ('listen "a" { address = { "127.0.0.1:0" }\n certificate "a" '
-            '{ chain = "{CHAIN}"\n key = "{KEY}" } }')
-    text = text.replace("{GOOD}", good)
-    text = text.replace("{CHAIN}", pki.path(pems[0]))
-    text = text.replace("{KEY}", pki.path(names[0]))
-    text = text.replace("{OTHER}", pki.path(names[1]))
-    path = f"{tmp}/bad.conf"
-    with open(path, "w", encoding="utf-8") as f:
-        f.write(text + "\n")
-    done = herd.run(herd.TLSHERD, "-f", "-c", path)
-    assert done.returncode == 1
-    lines = done.stderr.splitlines()
-    assert len(lines) == 1 and lines[0].startswith(f"{path}:{line}: ")
-    assert what in lines[0]
-
-
-def test_port_in_use(tmp):
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        port = taken.getsockname()[1]
-        path = f"{tmp}/taken.conf"
-        with open(path, "w", encoding="utf-8") as f:
-            f.write(herd.site(address=f"127.0.0.1:{port}"))
-        done = herd.run(herd.TLSHERD, "-f", "-c", path)
-    assert done.returncode == 1
-    assert "Address already in use" in done.stderr
-    assert f"{path}:" in done.stderr
-
-
 def test_bad_reload_changes_nothing(start):
     with start(herd.site()) as d:
         before = d.workers()
@@ -163,16 +108,3 @@ def test_graceful_stop_finishes_connections(start):
         assert clients.read_exactly(tls, 5) == b"after"
         tls.close()
         assert d.wait_end() == 0
-
-
-@pytest.mark.parametrize("junk", [
-    b"GET / HTTP/1.0\r\n\r\n", b"\0" * 300, bytes(range(256)) * 4,
-    b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"x" * 40, b""])
-def test_bad_client_costs_itself_only(start, junk):
-    with start(herd.site(workers=1)) as d:
-        pid = d.workers()[0]
-        with clients.tcp(d) as sock:
-            sock.sendall(junk)
-            clients.trace(d)
-        clients.trace(d)
-        assert d.workers() == {0: pid}

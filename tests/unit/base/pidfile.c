@@ -175,6 +175,42 @@ START_TEST(replaced)
 }
 END_TEST
 
+/* As over exec: the descriptor is the same, the handle is not. */
+START_TEST(adopted)
+{
+	struct pidfile *pf, *next;
+	struct err err;
+	int fd;
+
+	pf = pidfile_open(path, &err);
+	ck_assert_ptr_nonnull(pf);
+	fd = dup(pidfile_fd(pf));
+	next = pidfile_adopt(fd, pidfile_path(pf));
+	ck_assert_ptr_nonnull(next);
+	ck_assert_int_eq(fcntl(fd, F_GETFD), FD_CLOEXEC);
+	pidfile_forget(pf);
+	ck_assert_ptr_null(pidfile_open(path, &err));
+	ck_assert_int_eq(pidfile_write(next), 0);
+	pidfile_remove(next);
+	ck_assert_int_eq(access(path, F_OK), -1);
+}
+END_TEST
+
+START_TEST(adopted_replaced)
+{
+	struct pidfile *pf;
+	struct err err;
+
+	pf = pidfile_open(path, &err);
+	ck_assert_ptr_nonnull(pf);
+	ck_assert_int_eq(unlink(path), 0);
+	ck_assert_ptr_null(pidfile_adopt(pidfile_fd(pf), path));
+	create("77\n");
+	ck_assert_ptr_null(pidfile_adopt(pidfile_fd(pf), path));
+	pidfile_forget(pf);
+}
+END_TEST
+
 Suite *
 pidfile_suite(void)
 {
@@ -189,6 +225,8 @@ pidfile_suite(void)
 	tcase_add_test(tc, symlink_refused);
 	tcase_add_test(tc, fork_passes_lock);
 	tcase_add_test(tc, replaced);
+	tcase_add_test(tc, adopted);
+	tcase_add_test(tc, adopted_replaced);
 	suite_add_tcase(suite, tc);
 	return suite;
 }

@@ -16,6 +16,7 @@ Suite *log_suite(void);
 Suite *mem_suite(void);
 Suite *pidfile_suite(void);
 Suite *proctitle_suite(void);
+Suite *program_suite(void);
 Suite *units_suite(void);
 
 /* A folder of the test's own: a checked fixture. */

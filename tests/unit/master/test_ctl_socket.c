@@ -556,6 +556,34 @@ START_TEST(forget)
 }
 END_TEST
 
+/* As over exec: nothing but the socket and its name comes along. */
+START_TEST(handed_on)
+{
+	static struct ctl *ctl; /* its memory would have gone with the exec */
+	struct ctl_handed handed;
+	struct ctl *next;
+	struct err err;
+	struct stat st;
+	int fd;
+
+	ctl = ctl_must();
+	fd = client_open(); /* not accepted yet */
+	ctl_hand_on(ctl, &handed);
+	ck_assert_str_eq(handed.path, path);
+	handed.fd = dup(handed.fd);
+	next = ctl_adopt(base, &handed, view_fill, &asked, &err);
+	ck_assert_msg(next != NULL, "%s", err.text);
+	ctl_forget(ctl);
+	status_must_work();
+	close(fd);
+	ck_assert_int_eq(lstat(path, &st), 0);
+	opts.mode = 0640;
+	ck_assert_int_eq(ctl_change(next, &opts, &err), 0);
+	ctl_free(next);
+	ck_assert_int_eq(lstat(path, &st), -1);
+}
+END_TEST
+
 Suite *
 ctl_suite(void)
 {
@@ -587,6 +615,7 @@ ctl_suite(void)
 	tcase_add_test(tc, file_refused);
 	tcase_add_test(tc, bad_path);
 	tcase_add_test(tc, forget);
+	tcase_add_test(tc, handed_on);
 	suite_add_tcase(suite, tc);
 	return suite;
 }

@@ -51,6 +51,7 @@ main(void)
 
 	log_set_level(LOGLVL_ERROR);
 	runner = srunner_create(sockets_suite());
+	srunner_add_suite(runner, handover_suite());
 	srunner_add_suite(runner, logfile_suite());
 	srunner_add_suite(runner, supervise_suite());
 	srunner_run_all(runner, CK_ENV);

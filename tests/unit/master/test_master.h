@@ -4,6 +4,7 @@
 
 #include <check.h>
 
+Suite *handover_suite(void);
 Suite *logfile_suite(void);
 Suite *sockets_suite(void);
 Suite *supervise_suite(void);

@@ -175,6 +175,7 @@ START_TEST(sessions_plain)
 	cache.stat.bytes = 1258291;
 	cache.stat.entries = 3210;
 	cache.stat.shards = 64;
+	cache.stat.locked = 32 << 20;
 	cache.stat.hits = 12012;
 	cache.stat.misses = 333;
 	cache.stat.miss_unknown = 300;
@@ -191,11 +192,11 @@ START_TEST(sessions_plain)
 	view.keys = &keys;
 	report_expect(report_sessions, REPORT_PLAIN,
 	    "size           32 MiB, 1.1 MiB used by 3,210 sessions "
-	    "in 64 shards\n"
+	    "in 64 shards, 32 MiB locked into memory\n"
 	    "look-ups       12,345, 97.3 % hit\n"
 	    "hits           12,012\n"
-	    "misses         333: 300 unknown, 33 expired, 0 not readable, "
-	    "0 busy\n"
+	    "misses         333: 300 unknown, 33 expired, "
+	    "0 of another context, 0 not readable, 0 busy\n"
 	    "stored         15,000, 0 in place of another, "
 	    "0 refused as too large\n"
 	    "removed        0 on request, 0 expired\n"
@@ -206,7 +207,8 @@ START_TEST(sessions_plain)
 	    "0 entries corrupt, 0 operations given up\n"
 	    "\n"
 	    "ticket keys    2, the active one since "
-	    "2023-11-14 21:10:20 +0000, for 2 h 3 min, 5 made\n"
+	    "2023-11-14 21:10:20 +0000, for 2 h 3 min, 5 made, "
+	    "0 bytes locked into memory\n"
 	    "tickets        77 issued, 0 accepted, 0 renewed, "
 	    "0 of an unknown key\n"
 	    "\n"

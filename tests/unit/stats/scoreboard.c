@@ -2,12 +2,18 @@
 /* The scoreboard: slots, sums, and processes that count at the same time. */
 #include "config.h"
 
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <sched.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
-
-#include <sys/wait.h>
 
 #include "stats/scoreboard.h"
 #include "test_stats.h"
@@ -237,6 +243,91 @@ START_TEST(test_sum_during_release)
 }
 END_TEST
 
+/* The program after an exec; the one before has a process that goes on. */
+START_TEST(test_adopt)
+{
+	struct scoreboard *old = sb;
+	struct slot *s, *gone;
+	struct err err;
+	unsigned number;
+
+	gone = scoreboard_take(old, 1, 1);
+	slot_add(gone, METRIC_ACCEPTED, 100);
+	scoreboard_release(old, gone);
+	s = scoreboard_take(old, 2, 1);
+	slot_add(s, METRIC_ACCEPTED, 10);
+	number = scoreboard_slot_number(old, s);
+	sb = scoreboard_adopt(dup(scoreboard_fd(old)), WORKERS, SLOTS, &err);
+	ck_assert_msg(sb != NULL, "%s", err.text);
+	ck_assert_int_ne(fcntl(scoreboard_fd(sb), F_GETFD) & FD_CLOEXEC, 0);
+	slot_add(s, METRIC_ACCEPTED, 1);
+	ck_assert_uint_eq(accepted(1), 100);
+	ck_assert_uint_eq(accepted(2), 11);
+	ck_assert_ptr_nonnull(scoreboard_slot(sb, number));
+	ck_assert_uint_eq(scoreboard_slot(sb, number)->generation, 1);
+	ck_assert_ptr_null(scoreboard_slot(sb, number + 1));
+	ck_assert_ptr_null(scoreboard_slot(sb, UINT_MAX));
+	scoreboard_release(sb, scoreboard_slot(sb, number));
+	ck_assert_uint_eq(accepted(SCOREBOARD_ALL), 111);
+	scoreboard_free(old);
+}
+END_TEST
+
+/* What is not ours, or of other tables, or can be shortened. */
+static const struct {
+	unsigned workers, slots;
+	int damage; /* the byte of the file that is changed; -1: none */
+	bool pipe;
+} bad_boards[] = {
+	{ WORKERS + 1, SLOTS, -1, false },
+	{ WORKERS, SLOTS - 1, -1, false },
+	{ SLOTS, WORKERS, -1, false },
+	{ WORKERS, SLOTS, 0, false },
+	{ WORKERS, SLOTS, 8, false },
+	{ WORKERS, SLOTS, -1, true },
+};
+
+START_TEST(test_adopt_refused)
+{
+	struct err err;
+	unsigned char byte;
+	int fd, pipefd[2];
+
+	ck_assert_int_eq(pipe(pipefd), 0);
+	fd = bad_boards[_i].pipe ? pipefd[0] : dup(scoreboard_fd(sb));
+	if (bad_boards[_i].damage >= 0) {
+		ck_assert_int_eq(pread(fd, &byte, 1, bad_boards[_i].damage), 1);
+		byte ^= 1;
+		ck_assert_int_eq(pwrite(fd, &byte, 1, bad_boards[_i].damage),
+		    1);
+	}
+	ck_assert_ptr_null(scoreboard_adopt(fd, bad_boards[_i].workers,
+	    bad_boards[_i].slots, &err));
+	ck_assert_uint_gt(strlen(err.text), 0);
+	ck_assert_int_ne(fcntl(fd, F_GETFD), -1);
+}
+END_TEST
+
+START_TEST(test_adopt_unsealed)
+{
+	struct err err;
+	struct stat st;
+	char *bytes;
+	int fd;
+
+	ck_assert_int_eq(fstat(scoreboard_fd(sb), &st), 0);
+	bytes = malloc((size_t)st.st_size);
+	ck_assert_ptr_nonnull(bytes);
+	ck_assert_int_eq(pread(scoreboard_fd(sb), bytes, (size_t)st.st_size,
+	    0), st.st_size);
+	fd = memfd_create("test", 0);
+	ck_assert_int_eq(pwrite(fd, bytes, (size_t)st.st_size, 0),
+	    st.st_size);
+	free(bytes);
+	ck_assert_ptr_null(scoreboard_adopt(fd, WORKERS, SLOTS, &err));
+}
+END_TEST
+
 Suite *
 scoreboard_suite(void)
 {
@@ -256,6 +347,12 @@ scoreboard_suite(void)
 	tcase_add_test(tc, test_scribble);
 	tcase_add_test(tc, test_processes);
 	tcase_add_test(tc, test_sum_during_release);
+#ifdef HAVE_MEMFD_CREATE
+	tcase_add_test(tc, test_adopt);
+	tcase_add_loop_test(tc, test_adopt_refused, 0,
+	    sizeof(bad_boards) / sizeof(bad_boards[0]));
+	tcase_add_test(tc, test_adopt_unsealed);
+#endif
 	suite_add_tcase(s, tc);
 	return s;
 }

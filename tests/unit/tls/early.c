@@ -155,6 +155,23 @@ START_TEST(off)
 }
 END_TEST
 
+/* Another policy that accepts early data, too: not those of this session. */
+START_TEST(other_policy)
+{
+	struct talk_how how = how_now("a.test");
+
+	tls_front_free(front);
+	site.certs[1].early = site.certs[0].early;
+	site.certs[1].verify_depth = 1;
+	site_ask(&site.certs[1], CONF_CLIENT_CERT_OPTIONAL, "ca1.crt", NULL);
+	front = site_front(&site);
+	how.sni = "c.test";
+	expect(&how, TLS_EARLY_CONTEXT);
+	how.sni = "a.test";
+	expect(&how, TLS_EARLY_ACCEPTED);
+}
+END_TEST
+
 /* A session of a time when it was off, and a client that tries. */
 START_TEST(off_when_made)
 {
@@ -343,6 +360,7 @@ early_suite(void)
 	tcase_add_test(tc, other_name);
 	tcase_add_test(tc, no_name);
 	tcase_add_test(tc, off);
+	tcase_add_test(tc, other_policy);
 	tcase_add_test(tc, off_when_made);
 	tcase_add_test(tc, off_since);
 	tcase_add_test(tc, other_protocol);

@@ -117,17 +117,20 @@ load_mix(struct tlsc_store *store, uint64_t seed, unsigned operations,
 		switch (word % 16) {
 		case 0: case 1: case 2: case 3: case 4:
 			result = load_put(store, number, now);
-			bad += result != TLSCACHE_OK;
+			bad += result != TLSCACHE_OK &&
+			    result != TLSCACHE_E_BUSY;
 			break;
 		case 5:
 			result = tlsc_store_claim(store, id, now);
 			bad += result != TLSCACHE_OK &&
 			    result != TLSCACHE_E_MISS &&
+			    result != TLSCACHE_E_BUSY &&
 			    result != TLSCACHE_E_CLAIMED;
 			break;
 		case 6:
 			result = tlsc_store_remove(store, id);
 			bad += result != TLSCACHE_OK &&
+			    result != TLSCACHE_E_BUSY &&
 			    result != TLSCACHE_E_MISS;
 			break;
 		case 7:
@@ -137,6 +140,7 @@ load_mix(struct tlsc_store *store, uint64_t seed, unsigned operations,
 		default:
 			result = load_get(store, number, now);
 			bad += result != TLSCACHE_OK &&
+			    result != TLSCACHE_E_BUSY &&
 			    result != TLSCACHE_E_MISS;
 			break;
 		}

@@ -43,7 +43,8 @@ int load_get(struct tlsc_store *, uint64_t n, int64_t now);
 
 /*
  * Operations of all kinds on the entries first … first + n - 1. Returns how
- * many of them ended in a way that must not be, or were wrong data.
+ * many of them ended in a way that must not be, or were wrong data. (On a busy
+ * machine the holder of a lock may be away for longer than others wait.)
  */
 unsigned load_mix(struct tlsc_store *, uint64_t seed, unsigned operations,
     uint64_t first, uint64_t n, int64_t now);

@@ -256,9 +256,120 @@ START_TEST(another_id_context_does_not_resume)
 	ck_assert_int_eq(SSL_CTX_set_session_id_context(server,
 	    (const unsigned char *)"other", 5), 1);
 	ck_assert(!resumes(session));
+	ck_assert_uint_eq(counters().miss_context, 1);
+	ck_assert_uint_eq(counters().misses, 1);
+	ck_assert_uint_eq(counters().hits, 0);
+	ck_assert(!resumes(session));
+	ck_assert_uint_eq(counters().miss_context, 2);
 	ck_assert_int_eq(SSL_CTX_set_session_id_context(server,
 	    (const unsigned char *)"test", 4), 1);
 	ck_assert(resumes(session));
+	ck_assert_uint_eq(counters().miss_context, 2);
+	ck_assert_uint_eq(counters().misses, 2);
+	ck_assert_uint_eq(counters().hits, 1);
+	SSL_SESSION_free(session);
+	rig_free();
+}
+END_TEST
+
+/* A callback gives the SSL a context of its own, as one by server name does. */
+static int
+context_cb(SSL *ssl, int *alert, void *context)
+{
+	return SSL_set_session_id_context(ssl, context,
+	    (unsigned int)strlen(context)) == 1 ? SSL_CLIENT_HELLO_SUCCESS :
+	    SSL_CLIENT_HELLO_ERROR;
+}
+
+START_TEST(another_id_context_of_the_ssl)
+{
+	char one[] = "one", two[] = "two";
+	SSL_SESSION *session;
+
+	rig_make(&kinds[_i]);
+	SSL_CTX_set_client_hello_cb(server, context_cb, one);
+	session = first_session();
+	SSL_CTX_set_client_hello_cb(server, context_cb, two);
+	ck_assert(!resumes(session));
+	ck_assert_uint_eq(counters().miss_context, 1);
+	SSL_CTX_set_client_hello_cb(server, context_cb, one);
+	ck_assert(resumes(session));
+	ck_assert_uint_eq(counters().miss_context, 1);
+	ck_assert_uint_eq(counters().hits, 1);
+	SSL_SESSION_free(session);
+	rig_free();
+}
+END_TEST
+
+/*
+ * What does not resume for another reason is not the context's fault: in TLS
+ * 1.2 the session lacks the extended master secret, in TLS 1.3 its hash is not
+ * that of the cipher.
+ */
+START_TEST(other_reasons_are_not_the_context)
+{
+	SSL_SESSION *session;
+	SSL_CTX *other;
+
+	rig_make(&kinds[_i]);
+	other = peer_client_ctx(kinds[_i].version);
+	SSL_CTX_set_options(client, SSL_OP_NO_EXTENDED_MASTER_SECRET);
+	ck_assert_int_eq(SSL_CTX_set_ciphersuites(client,
+	    "TLS_AES_256_GCM_SHA384"), 1);
+	session = first_session();
+	ck_assert_int_eq(SSL_CTX_set_ciphersuites(server,
+	    "TLS_AES_128_GCM_SHA256"), 1);
+	SSL_CTX_free(client);
+	client = other;
+	ck_assert(!resumes(session));
+	ck_assert_uint_eq(counters().miss_context, 0);
+	ck_assert_uint_eq(counters().misses, 0);
+	SSL_SESSION_free(session);
+	rig_free();
+}
+END_TEST
+
+/* What the server stored of a client's session. */
+static size_t
+stored(const SSL_SESSION *session, unsigned char *buf)
+{
+	const unsigned char *id;
+	size_t idlen, len;
+
+	id = peer_session_name(session, &idlen);
+	ck_assert_int_eq(tlscache_fetch(cache, id, idlen, buf,
+	    TLSCACHE_DATA_MAX, &len, time(NULL)), TLSCACHE_OK);
+	return len;
+}
+
+/* The time-out of the SSL_CTX was made shorter, as by a reload. */
+START_TEST(expired_for_this_ctx)
+{
+	unsigned char buf[TLSCACHE_DATA_MAX];
+	const unsigned char *p = buf, *id;
+	SSL_SESSION *session, *old;
+	size_t idlen, len;
+	unsigned char *to;
+	uint64_t hits;
+
+	rig_make(&kinds[_i]);
+	session = first_session();
+	len = stored(session, buf);
+	old = d2i_SSL_SESSION(NULL, &p, (long)len);
+	ck_assert_ptr_nonnull(old);
+	SSL_SESSION_set_time(old, SSL_SESSION_get_time(old) - 100);
+	to = buf;
+	len = (size_t)i2d_SSL_SESSION(old, &to);
+	SSL_SESSION_free(old);
+	id = peer_session_name(session, &idlen);
+	ck_assert_int_eq(tlscache_store(cache, id, idlen, buf, len,
+	    time(NULL) + 100, time(NULL)), TLSCACHE_OK);
+	SSL_CTX_set_timeout(server, 50);
+	hits = counters().hits;
+	ck_assert(!resumes(session));
+	ck_assert_uint_eq(counters().miss_expired, 1);
+	ck_assert_uint_eq(counters().misses, 1);
+	ck_assert_uint_eq(counters().hits, hits);
 	SSL_SESSION_free(session);
 	rig_free();
 }
@@ -281,19 +392,6 @@ START_TEST(caches_of_a_process_are_apart)
 	tlscache_close(other);
 }
 END_TEST
-
-/* What the server stored of a client's session. */
-static size_t
-stored(const SSL_SESSION *session, unsigned char *buf)
-{
-	const unsigned char *id;
-	size_t idlen, len;
-
-	id = peer_session_name(session, &idlen);
-	ck_assert_int_eq(tlscache_fetch(cache, id, idlen, buf,
-	    TLSCACHE_DATA_MAX, &len, time(NULL)), TLSCACHE_OK);
-	return len;
-}
 
 static void
 store_instead(const SSL_SESSION *session, const unsigned char *buf, size_t len)
@@ -419,6 +517,40 @@ stored_end(const SSL_SESSION *session)
 	SSL_SESSION_free(found);
 	return end;
 }
+
+/*
+ * In TLS 1.3 a client that has resumed has another session; in TLS 1.2 it goes
+ * on with the one it has.
+ */
+START_TEST(what_the_client_still_needs_stays)
+{
+	SSL_SESSION *fresh, *used;
+	unsigned char id[TLSCACHE_ID_MAX] = { 0 };
+	struct tlscache_stat stat;
+	uint32_t n;
+	time_t now;
+
+	rig_make(&kinds[_i]);
+	used = first_session();
+	fresh = first_session();
+	ck_assert(resumes(used));
+	stat = counters();
+	now = time(NULL);
+	/* Once around all shards, and for none of them twice. */
+	for (n = 0; n < stat.capacity / 152 * 13 / 10; n++) {
+		memcpy(id, &n, sizeof(n));
+		ck_assert_int_eq(tlscache_store(cache, id, sizeof(id),
+		    &(char[104]){ 0 }, 104, now + 1000, now), TLSCACHE_OK);
+	}
+	ck_assert_int_eq(resumes(used),
+	    kinds[_i].version == TLS1_2_VERSION);
+	ck_assert_int_eq(resumes(fresh),
+	    kinds[_i].version == TLS1_3_VERSION);
+	SSL_SESSION_free(used);
+	SSL_SESSION_free(fresh);
+	rig_free();
+}
+END_TEST
 
 START_TEST(renewals_end_with_the_first_session)
 {
@@ -592,6 +724,9 @@ attach_suite(void)
 	tcase_add_loop_test(tc, a_process_that_exits_leaves_the_sessions, 0,
 	    NKINDS);
 	tcase_add_loop_test(tc, large_client_certificates, 0, NKINDS * 5);
+	tcase_add_loop_test(tc, another_id_context_of_the_ssl, 0, NKINDS);
+	tcase_add_loop_test(tc, other_reasons_are_not_the_context, 0, NKINDS);
+	tcase_add_loop_test(tc, expired_for_this_ctx, 0, NKINDS);
 	tcase_add_loop_test(tc, another_id_context_does_not_resume, 0,
 	    NKINDS);
 	tcase_add_loop_test(tc, caches_of_a_process_are_apart, 0, NKINDS);
@@ -600,6 +735,7 @@ attach_suite(void)
 	tcase_add_loop_test(tc, damage_to_the_segment_costs_a_full_handshake,
 	    0, NKINDS);
 	tcase_add_loop_test(tc, the_id_is_not_stored_twice, 0, NKINDS);
+	tcase_add_loop_test(tc, what_the_client_still_needs_stays, 0, NKINDS);
 	tcase_add_test(tc, renewals_end_with_the_first_session);
 	tcase_add_loop_test(tc, the_time_out_of_now_counts, 0, NKINDS);
 	tcase_add_loop_test(tc, a_context_without_cache_keeps_nothing, 0,

@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 #include <fcntl.h>
@@ -272,20 +273,50 @@ START_TEST(much_too_small)
 }
 END_TEST
 
-START_TEST(not_a_session_is_a_miss)
+START_TEST(a_hit_of_no_use_is_a_miss)
 {
-	struct tlscache_stat own;
+	static const enum tlsc_miss whys[] = { TLSC_MISS_EXPIRED,
+		TLSC_MISS_CONTEXT, TLSC_MISS_LAYOUT };
+	struct tlscache_stat own, all;
+	enum tlsc_miss why = whys[_i];
 
 	ck_assert_int_eq(store(id, 32, 100), TLSCACHE_OK);
 	ck_assert_int_eq(fetch(id, 32), TLSCACHE_OK);
 	ck_assert_uint_eq(count().hits, 1);
-	tlsc_cache_not_a_session(cache);
-	ck_assert_uint_eq(count().hits, 0);
-	ck_assert_uint_eq(count().misses, 1);
-	ck_assert_uint_eq(count().miss_layout, 1);
+	tlsc_cache_miss(cache, why);
+	all = count();
 	tlscache_stat_process(cache, &own);
+	ck_assert_uint_eq(all.hits, 0);
+	ck_assert_uint_eq(all.misses, 1);
+	ck_assert_uint_eq(all.miss_expired, why == TLSC_MISS_EXPIRED);
+	ck_assert_uint_eq(all.miss_context, why == TLSC_MISS_CONTEXT);
+	ck_assert_uint_eq(all.miss_layout, why == TLSC_MISS_LAYOUT);
 	ck_assert_uint_eq(own.hits, 0);
-	ck_assert_uint_eq(own.miss_layout, 1);
+	ck_assert_uint_eq(own.misses, 1);
+}
+END_TEST
+
+/* All or nothing, as the limits have it. */
+START_TEST(locked_or_not)
+{
+	struct rlimit none = { 0, 0 };
+	struct tlscache *other, *adopted;
+	struct tlscache_stat stat;
+	int fd;
+
+	ck_assert_int_eq(tlscache_open(&other, TLSCACHE_SIZE_MIN),
+	    TLSCACHE_OK);
+	tlscache_stat(other, &stat);
+	ck_assert(stat.locked == 0 || stat.locked >= stat.capacity);
+	ck_assert_int_eq(setrlimit(RLIMIT_MEMLOCK, &none), 0);
+	if (geteuid() == 0)
+		ck_assert_int_eq(setresuid(65534, 65534, 65534), 0);
+	fd = dup(tlscache_fd(other));
+	ck_assert_int_eq(tlscache_adopt(&adopted, fd), TLSCACHE_OK);
+	tlscache_stat(adopted, &stat);
+	ck_assert(stat.locked == 0 || NO_MLOCK);
+	tlscache_close(adopted);
+	tlscache_close(other);
 }
 END_TEST
 
@@ -491,7 +522,8 @@ cache_suite(void)
 	tcase_add_test(tc, removed);
 	tcase_add_test(tc, two_caches_are_two);
 	tcase_add_test(tc, much_too_small);
-	tcase_add_test(tc, not_a_session_is_a_miss);
+	tcase_add_loop_test(tc, a_hit_of_no_use_is_a_miss, 0, 3);
+	tcase_add_test(tc, locked_or_not);
 	tcase_add_test(tc, processes_share_and_count_apart);
 	tcase_add_test(tc, adopted_is_the_same_cache);
 	tcase_add_test(tc, adopted_over_exec);

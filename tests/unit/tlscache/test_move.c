@@ -72,9 +72,34 @@ same_history(const struct tlscache_stat *a, const struct tlscache_stat *b)
 	x.entries = y.entries = 0;
 	x.bytes = y.bytes = 0;
 	x.capacity = y.capacity = 0;
+	x.locked = y.locked = 0;
 	x.shards = y.shards = 0;
 	ck_assert_mem_eq(&x, &y, sizeof(x));
 }
+
+/* What was used before the move is what goes first after it. */
+START_TEST(used_once_stays_used)
+{
+	unsigned char bytes[LOAD_ID], data[100] = { 0 };
+	uint64_t n, used = ENTRIES, fresh = used + 1;
+	size_t len;
+
+	for (n = used; n <= fresh; n++)
+		ck_assert_int_eq(tlsc_store_put_once(from, load_id(bytes, n),
+		    data, sizeof(data), LOAD_NOW + LOAD_LIFE, LOAD_NOW), 0);
+	ck_assert_int_eq(tlsc_store_get(from, load_id(bytes, used), data,
+	    sizeof(data), &len, LOAD_NOW), 0);
+	open_to(2 << 20);
+	ck_assert_int_eq(tlsc_store_move(to, from, LOAD_NOW), 0);
+	for (n = fresh + 1; n < count(to).capacity / 152 * 3 / 2; n++)
+		ck_assert_int_eq(tlsc_store_put(to, load_id(bytes, n), data,
+		    sizeof(data), LOAD_NOW + LOAD_LIFE, LOAD_NOW), 0);
+	ck_assert_int_eq(tlsc_store_get(to, load_id(bytes, used), data,
+	    sizeof(data), &len, LOAD_NOW), TLSCACHE_E_MISS);
+	ck_assert_int_eq(tlsc_store_get(to, load_id(bytes, fresh), data,
+	    sizeof(data), &len, LOAD_NOW), 0);
+}
+END_TEST
 
 START_TEST(everything_to_a_larger_one)
 {
@@ -321,6 +346,7 @@ move_suite(void)
 	TCase *tc = tcase_create("move");
 
 	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_test(tc, used_once_stays_used);
 	tcase_add_test(tc, everything_to_a_larger_one);
 	tcase_add_test(tc, the_youngest_to_a_smaller_one);
 	tcase_add_test(tc, claims_go_along);

@@ -68,18 +68,6 @@ START_TEST(nobody_can_shorten_it)
 }
 END_TEST
 
-/* The address sanitizer makes mlock() a function that does nothing. */
-#if defined(__SANITIZE_ADDRESS__)
-#define NO_MLOCK 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define NO_MLOCK 1
-#endif
-#endif
-#ifndef NO_MLOCK
-#define NO_MLOCK 0
-#endif
-
 /* Flags of the mapping, as the kernel tells them. */
 START_TEST(is_kept_out_of_core_dumps_and_swap)
 {

@@ -186,6 +186,101 @@ START_TEST(what_was_fetched_long_ago_goes)
 }
 END_TEST
 
+/* Lives LOAD_LIFE, is fetched, and comes to the tail at that age. */
+static const struct {
+	int64_t age;
+	bool stays;
+} ages[] = {
+	{ 0, true }, { LOAD_LIFE / 2, true }, { LOAD_LIFE * 66 / 100, true },
+	{ LOAD_LIFE * 67 / 100, false }, { LOAD_LIFE - 1, false },
+};
+
+START_TEST(what_ends_soon_does_not_stay)
+{
+	int64_t now = LOAD_NOW + ages[_i].age;
+	uint64_t end, n = 1;
+
+	put(0, 100, LOAD_NOW);
+	ck_assert(get(0, LOAD_NOW));
+	for (end = count().capacity / 152 * 3 / 2; n < end; n++)
+		put(n, 100, now);
+	ck_assert_int_eq(get(0, now), ages[_i].stays);
+}
+END_TEST
+
+static void
+put_once(uint64_t n, int64_t now)
+{
+	unsigned char bytes[LOAD_ID];
+
+	ck_assert_int_eq(tlsc_store_put_once(store, load_id(bytes, n), data,
+	    100, now + LOAD_LIFE, now), TLSCACHE_OK);
+}
+
+/* Entries of 152 bytes that fit, more or less. */
+static uint64_t
+capacity(void)
+{
+	return count().capacity / 152;
+}
+
+/*
+ * Of those that are of use once, the used ones go before the others; these are
+ * few, so that a store need not lift more than it may.
+ */
+START_TEST(what_was_used_once_goes)
+{
+	uint64_t end, i, n;
+
+	for (n = 0; n < 100; n++) {
+		put_once(n, LOAD_NOW);
+		if (n % 4 != 0)
+			ck_assert(get(n, LOAD_NOW));
+	}
+	/* Once around all shards, and for none of them twice. */
+	for (end = n + capacity() * 3 / 2; n < end; n++)
+		put(n, 100, LOAD_NOW);
+	for (i = 0; i < 100; i++)
+		ck_assert_int_eq(get(i, LOAD_NOW), i % 4 == 0);
+}
+END_TEST
+
+/* Nobody ever asks for these: they go to the head one time. */
+START_TEST(what_was_never_used_goes_the_second_time)
+{
+	uint64_t end, i, n;
+
+	for (n = 0; n < 100; n++)
+		put_once(n, LOAD_NOW);
+	for (end = n + capacity() * 3; n < end; n++)
+		put(n, 100, LOAD_NOW);
+	for (i = 0; i < 100; i++)
+		ck_assert(!get(i, LOAD_NOW));
+	/* All that comes is like that: the store is bounded all the same. */
+	for (i = 0; i < 10000; i++)
+		put_once(n + i, LOAD_NOW);
+	ck_assert_uint_eq(count().evicted + count().entries, n + 10000);
+}
+END_TEST
+
+/* A client that offers the same one over and over. */
+START_TEST(what_is_used_again_and_again_stays)
+{
+	uint64_t n;
+
+	put_once(0, LOAD_NOW);
+	ck_assert(get(0, LOAD_NOW));
+	for (n = 1; n < 20000; n++) {
+		if (n % 2 == 0)
+			put_once(n, LOAD_NOW);
+		else
+			put(n, 100, LOAD_NOW);
+		if (n % 100 == 0)
+			ck_assert(get(0, LOAD_NOW));
+	}
+}
+END_TEST
+
 /* Everything is fetched, so all deserve a chance; the store is bounded. */
 START_TEST(chances_are_bounded)
 {
@@ -525,6 +620,10 @@ store_suite(void)
 	tcase_add_test(tc, what_is_fetched_stays);
 	tcase_add_test(tc, what_was_fetched_long_ago_goes);
 	tcase_add_test(tc, chances_are_bounded);
+	tcase_add_loop_test(tc, what_ends_soon_does_not_stay, 0, COUNT(ages));
+	tcase_add_test(tc, what_was_used_once_goes);
+	tcase_add_test(tc, what_was_never_used_goes_the_second_time);
+	tcase_add_test(tc, what_is_used_again_and_again_stays);
 	tcase_add_test(tc, a_claim_goes_along_with_a_chance);
 	tcase_add_test(tc, index_is_full);
 	tcase_add_test(tc, largest_entries);

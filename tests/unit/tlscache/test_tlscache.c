@@ -21,6 +21,7 @@ main(void)
 	srunner_add_suite(runner, move_suite());
 	srunner_add_suite(runner, cache_suite());
 	srunner_add_suite(runner, damage_suite());
+	srunner_add_suite(runner, small_suite());
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);
 	srunner_free(runner);

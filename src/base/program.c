@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: ISC */
+/* The file of the program; see program.h. Any process. */
+#include "config.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "base/program.h"
+
+static char *absolute(const char *);
+static char *search(const char *);
+
+char *
+program_path(const char *argv0)
+{
+	if (argv0 == NULL || argv0[0] == '\0')
+		return NULL;
+	return strchr(argv0, '/') != NULL ? absolute(argv0) : search(argv0);
+}
+
+static char *
+absolute(const char *path)
+{
+	char cwd[PATH_MAX];
+
+	if (path[0] == '/')
+		return xstrdup(path);
+	if (getcwd(cwd, sizeof(cwd)) == NULL)
+		return NULL;
+	return xasprintf("%s/%s", cwd, path);
+}
+
+/* As the shell does it. An empty folder of PATH is the working directory. */
+static char *
+search(const char *name)
+{
+	const char *env = getenv("PATH");
+	char *copy, *file, *folder, *rest;
+
+	if (env == NULL)
+		return NULL;
+	file = NULL;
+	rest = copy = xstrdup(env);
+	while (file == NULL && (folder = strsep(&rest, ":")) != NULL) {
+		file = xasprintf("%s/%s", folder[0] != '\0' ? folder : ".",
+		    name);
+		if (access(file, X_OK) == -1) {
+			free(file);
+			file = NULL;
+		}
+	}
+	free(copy);
+	if (file == NULL || file[0] == '/')
+		return file;
+	copy = absolute(file);
+	free(file);
+	return copy;
+}

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Upgrade: SIGUSR2 has the program file, which may be a new one by now, take
+ * over in this very process, by exec(2): the pid, and with it the pid file,
+ * init scripts and the workers' parent stay the same.
+ *
+ * First a child runs `tlsherd -t` of that file, with all that would be handed
+ * on: what cannot be executed, rejects the configuration or does not know how
+ * to take over is found out while nothing has happened yet. After the exec
+ * takeover.c goes on, with workers that have noticed nothing.
+ */
+#include "config.h"
+
+#include <sys/wait.h>
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "master/handover.h"
+#include "master/master_int.h"
+
+/* What the test may take, in milliseconds. */
+#define TEST_WITHIN 20000
+
+static int test_start(struct master *, struct err *);
+static void test_read(struct master *);
+static void test_event_cb(evutil_socket_t, short, void *);
+static void test_end(struct master *);
+static const char *last_line(char *);
+static const char **arguments(const struct master *, bool);
+static void take_over(struct master *);
+
+void
+upgrade_begin(struct master *m)
+{
+	struct err err;
+
+	if (m->state == MASTER_STARTING || m->state == MASTER_RELOADING) {
+		m->upgrade_again = true;
+		return;
+	}
+	if (m->state != MASTER_RUNNING)
+		return;
+	m->upgrade_again = false;
+	m->state = MASTER_TESTING;
+	if (m->options->program == NULL) {
+		upgrade_abort(m, "the path of the program is not known");
+		return;
+	}
+	log_notice("upgrade: testing %s", m->options->program);
+	if (test_start(m, &err) == -1)
+		upgrade_abort(m, err.text);
+	else
+		master_deadline(m, TEST_WITHIN);
+}
+
+void
+upgrade_abort(struct master *m, const char *why)
+{
+	upgrade_drop(m);
+	log_errorx("upgrade failed: %s", why);
+	log_notice("tlsherd %s goes on", PACKAGE_VERSION);
+	master_next(m);
+}
+
+void
+upgrade_drop(struct master *m)
+{
+	if (m->test.pid > 0)
+		(void)kill(m->test.pid, SIGKILL);
+	test_end(m);
+	m->state = MASTER_RUNNING;
+}
+
+void
+upgrade_tested(struct master *m, int status)
+{
+	const char *program = m->options->program, *said;
+	struct err why;
+	bool accepted;
+
+	test_read(m);
+	accepted = strstr(m->test.text, HANDOVER_ACCEPTED) != NULL;
+	said = last_line(m->test.text);
+	if (WIFSIGNALED(status))
+		(void)err_set(&why, NULL, "%s was ended by signal %d (%s)",
+		    program, WTERMSIG(status), strsignal(WTERMSIG(status)));
+	else if (WEXITSTATUS(status) != 0)
+		(void)err_set(&why, NULL, "%s -t ended with status %d%s%s",
+		    program, WEXITSTATUS(status), *said != '\0' ? ": " : "",
+		    said);
+	else if (!accepted)
+		(void)err_set(&why, NULL, "%s is no tlsherd that can take "
+		    "over", program);
+	m->test.pid = 0;
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0 && accepted)
+		take_over(m);
+	else
+		upgrade_abort(m, why.text);
+}
+
+static int
+test_start(struct master *m, struct err *err)
+{
+	struct upgrade_test *test = &m->test;
+	const char **argv;
+	int description;
+
+	description = handover_write(m, err);
+	if (description == -1)
+		return -1;
+	argv = arguments(m, true);
+	test->pid = -1;
+	if (handover_announce(description) == 0)
+		test->pid = process_ask(m, argv, description, &test->fd);
+	if (test->pid == -1)
+		(void)err_set(err, NULL, "%s cannot be tested: %s",
+		    m->options->program, strerror(errno));
+	handover_withdraw();
+	free(argv);
+	close(description);
+	if (test->pid == -1)
+		return -1;
+	test->len = 0;
+	test->text[0] = '\0';
+	event_assign(&test->readable, m->base, test->fd, EV_READ | EV_PERSIST,
+	    test_event_cb, m);
+	event_add(&test->readable, NULL);
+	return 0;
+}
+
+static void
+test_event_cb(evutil_socket_t fd, short what, void *arg)
+{
+	test_read(arg);
+}
+
+/* All that is there; of more than has room, the end. */
+static void
+test_read(struct master *m)
+{
+	struct upgrade_test *test = &m->test;
+	const size_t room = sizeof(test->text) - 1, half = room / 2;
+	ssize_t n;
+
+	while (test->fd != -1) {
+		if (test->len == room) {
+			memmove(test->text, test->text + half, room - half);
+			test->len = room - half;
+		}
+		n = read(test->fd, test->text + test->len, room - test->len);
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n == -1 && (errno == EAGAIN || errno == EWOULDBLOCK))
+			return;
+		if (n <= 0) {
+			event_del(&test->readable);
+			close(test->fd);
+			test->fd = -1;
+			return;
+		}
+		test->len += (size_t)n;
+		test->text[test->len] = '\0';
+	}
+}
+
+static void
+test_end(struct master *m)
+{
+	event_del(&m->deadline);
+	m->test.pid = 0;
+	if (m->test.fd == -1)
+		return;
+	event_del(&m->test.readable);
+	close(m->test.fd);
+	m->test.fd = -1;
+}
+
+/* A command that fails says why at the end. */
+static const char *
+last_line(char *text)
+{
+	char *line;
+	size_t len = strlen(text);
+
+	while (len > 0 && text[len - 1] == '\n')
+		text[--len] = '\0';
+	line = strrchr(text, '\n');
+	return line != NULL ? line + 1 : text;
+}
+
+/* As we were called, wherever we are now. The caller frees the vector. */
+static const char **
+arguments(const struct master *m, bool test)
+{
+	const struct master_options *o = m->options;
+	const char **argv;
+	size_t i, n = 0;
+
+	argv = xcalloc(6 + 2 * o->noverrides, sizeof(*argv));
+	argv[n++] = o->program;
+	if (test)
+		argv[n++] = "-t";
+	if (o->foreground)
+		argv[n++] = "-f";
+	argv[n++] = "-c";
+	argv[n++] = o->path;
+	for (i = 0; i < o->noverrides; i++) {
+		argv[n++] = "-o";
+		argv[n++] = o->overrides[i];
+	}
+	return argv;
+}
+
+/* Does not return unless the exec fails: then nothing has changed. */
+static void
+take_over(struct master *m)
+{
+	const char **argv;
+	struct err err;
+	int description;
+
+	test_end(m);
+	reload_settle(m);
+	if (m->sessions != NULL)
+		observe_line(m);
+	description = handover_write(m, &err);
+	if (description == -1) {
+		upgrade_abort(m, err.text);
+		return;
+	}
+	log_notice("upgrade: %s takes over", m->options->program);
+	argv = arguments(m, false);
+	if (handover_announce(description) == 0)
+		process_become(m, argv, description);
+	(void)err_set(&err, NULL, "%s: %s", m->options->program,
+	    strerror(errno));
+	handover_withdraw();
+	free(argv);
+	close(description);
+	upgrade_abort(m, err.text);
+}
