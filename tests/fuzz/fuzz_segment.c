@@ -31,6 +31,7 @@
 #define COMMANDS_MAX 48
 #define FILLED 20 /* of the ids are there at first */
 #define TTL 3600
+#define WORK_MAX 2048 /* slots: all of them, and once more */
 
 enum { MODE_HEADER = 1, MODE_ISOLATION = 2 };
 
@@ -193,7 +194,7 @@ operate(struct input *in, unsigned what)
 		isolation_end(id);
 		break;
 	case 5:
-		expire(&victim, take(in, 2));
+		expire(&victim, take(in, 2) % WORK_MAX);
 		break;
 	case 6:
 		move(&other, &victim);
@@ -226,11 +227,11 @@ operate_all(void)
 		store(&victim, id_number(i), i * 64, TTL, i % 4 == 0);
 	for (i = 0; i < IDS; i += 3)
 		drop(&victim, id_number(i));
-	expire(&victim, 1024);
+	expire(&victim, WORK_MAX);
 	move(&other, &victim);
 	for (i = 0; i < IDS; i++)
 		fetch(&other, id_number(i), TLSCACHE_DATA_MAX);
-	expire(&other, 1024);
+	expire(&other, WORK_MAX);
 	stat(&other);
 }
 
