@@ -125,7 +125,8 @@ word(struct reader *r)
 		r->next++;
 	len = (size_t)(r->next - begin);
 	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-		if (len == strlen(words[i]) && memcmp(begin, words[i], len) == 0)
+		if (len == strlen(words[i]) &&
+		    memcmp(begin, words[i], len) == 0)
 			return;
 	REQUIRE(len > 0 && strspn(begin, "-0123456789.") >= len);
 	(void)strtod(begin, &end);
