@@ -14,6 +14,7 @@
 static _Atomic uint32_t *bucket(const struct tlsc_shard *, uint64_t, int);
 static uint32_t tag_of(uint64_t);
 static uint32_t slot_get(const _Atomic uint32_t *);
+static _Atomic uint32_t *slot_oldest(const struct tlsc_shard *, uint64_t);
 
 uint32_t
 tlsc_hash_shard(const struct tlsc_store *store, uint64_t hash)
@@ -120,27 +121,40 @@ tlsc_shard_slot(const struct tlsc_shard *shard, uint64_t hash, uint32_t at)
 	return NULL;
 }
 
-/*
- * The emptier bucket takes the entry, which is what makes two buckets so much
- * better than one. Age is read off the ring: how far behind the head an entry
- * lies.
- */
+/* The emptier bucket takes it: that makes two so much better than one. */
 _Atomic uint32_t *
 tlsc_shard_slot_free(const struct tlsc_shard *shard, uint64_t hash)
 {
-	_Atomic uint32_t *empty[2] = { NULL, NULL }, *oldest = NULL, *slot;
-	uint32_t age, at, oldest_age = 0, ring = shard->store->geometry.ring;
+	_Atomic uint32_t *empty[2] = { NULL, NULL }, *slot;
 	unsigned i, n[2] = { 0, 0 };
 	int which;
 
 	for (which = 0; which < 2; which++) {
 		slot = bucket(shard, hash, which);
-		for (i = 0; i < TLSC_BUCKET; i++, slot++) {
-			if (!tlsc_slot_place(slot, &at)) {
+		for (i = 0; i < TLSC_BUCKET; i++, slot++)
+			if ((slot_get(slot) & 0xffff) == 0) {
 				empty[which] = slot;
 				n[which]++;
-				continue;
 			}
+	}
+	if (n[0] + n[1] == 0)
+		return slot_oldest(shard, hash);
+	return n[1] > n[0] ? empty[1] : empty[0];
+}
+
+/* Age is read off the ring: how far behind the head an entry lies. */
+static _Atomic uint32_t *
+slot_oldest(const struct tlsc_shard *shard, uint64_t hash)
+{
+	uint32_t age, at, oldest_age = 0, ring = shard->store->geometry.ring;
+	_Atomic uint32_t *oldest = NULL, *slot;
+	unsigned i;
+	int which;
+
+	for (which = 0; which < 2; which++) {
+		slot = bucket(shard, hash, which);
+		for (i = 0; i < TLSC_BUCKET; i++, slot++) {
+			(void)tlsc_slot_place(slot, &at);
 			age = (shard->head + ring - at % ring) % ring;
 			if (oldest == NULL || age > oldest_age) {
 				oldest = slot;
@@ -148,7 +162,5 @@ tlsc_shard_slot_free(const struct tlsc_shard *shard, uint64_t hash)
 			}
 		}
 	}
-	if (n[0] + n[1] == 0)
-		return oldest;
-	return n[1] > n[0] ? empty[1] : empty[0];
+	return oldest;
 }
