@@ -212,6 +212,14 @@ def test_fast_stop(start, number):
         d.wait_connections(1, close="stopped")
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGQUIT])
+def test_stop_during_the_start(start, number):
+    with start(herd.site(workers=32), ready=False) as d:
+        herd.wait_for("the first worker", d.children)
+        d.signal(number)
+        assert d.wait_end() == 0
+
+
 def test_fast_stop_of_a_graceful_one(start):
     with start(herd.site("echo")) as d:
         with clients.connect(d) as tls:

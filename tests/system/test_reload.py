@@ -452,12 +452,13 @@ def test_two_at_once(start):
         d.wait_workers(3)
 
 
-def test_stop_during_a_reload(start):
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGQUIT])
+def test_stop_during_a_reload(start, number):
     """It is given up, and everything of it ends."""
-    for number in (signal.SIGTERM, signal.SIGQUIT):
-        with start(site(8), name=number.name) as d:
-            d.configure(site(32))
-            d.signal(signal.SIGHUP)
-            d.wait_log("reloading")
-            d.signal(number)
-            assert d.wait_end() == 0
+    with start(site(8)) as d:
+        d.configure(site(32))
+        d.signal(signal.SIGHUP)
+        d.wait_log("reloading")
+        d.signal(number)
+        assert d.wait_end() == 0
+        assert not re.search(RELOADED, d.log())
