@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <limits.h>
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,7 +35,8 @@ static void listener_free(struct listener *);
 static int get_sockets(struct master *, struct generation *, struct err *);
 static int look_up_ids(struct generation *, struct err *);
 static int look_up_group(struct generation *, struct err *);
-static int look_up_groups(struct heritage_ids *, struct err *);
+static int look_up_groups(struct heritage_ids *, const char *, struct err *);
+static bool number_parse(const char *, unsigned *);
 
 struct generation *
 generation_new(struct master *m, struct conf *conf, struct err *err)
@@ -286,6 +288,7 @@ look_up_ids(struct generation *g, struct err *err)
 	const struct conf_str *user = &g->conf->user;
 	struct heritage_ids *ids = &g->ids;
 	const struct passwd *pw;
+	unsigned number;
 
 	ids->drop = geteuid() == 0;
 	ids->user = user->value;
@@ -295,6 +298,8 @@ look_up_ids(struct generation *g, struct err *err)
 		ids->user = DAEMON_USER;
 	}
 	pw = getpwnam(ids->user);
+	if (pw == NULL && number_parse(ids->user, &number))
+		pw = getpwuid(number);
 	if (pw == NULL)
 		return err_set(err, &user->loc, "user \"%s\" does not exist",
 		    ids->user);
@@ -308,7 +313,7 @@ look_up_ids(struct generation *g, struct err *err)
 		    ids->user);
 	if (look_up_group(g, err) == -1)
 		return -1;
-	return ids->drop ? look_up_groups(ids, err) : 0;
+	return ids->drop ? look_up_groups(ids, pw->pw_name, err) : 0;
 }
 
 static int
@@ -316,10 +321,13 @@ look_up_group(struct generation *g, struct err *err)
 {
 	const struct conf_str *group = &g->conf->group;
 	const struct group *gr;
+	unsigned number;
 
 	if (group->value[0] == '\0')
 		return 0;
 	gr = getgrnam(group->value);
+	if (gr == NULL && number_parse(group->value, &number))
+		gr = getgrgid(number);
 	if (gr == NULL)
 		return err_set(err, &group->loc,
 		    "group \"%s\" does not exist", group->value);
@@ -331,7 +339,7 @@ look_up_group(struct generation *g, struct err *err)
 }
 
 static int
-look_up_groups(struct heritage_ids *ids, struct err *err)
+look_up_groups(struct heritage_ids *ids, const char *name, struct err *err)
 {
 	int n = 16;
 
@@ -339,7 +347,7 @@ look_up_groups(struct heritage_ids *ids, struct err *err)
 		ids->ngroups = n;
 		ids->groups = xreallocarray(ids->groups, (size_t)n,
 		    sizeof(*ids->groups));
-		if (getgrouplist(ids->user, ids->gid, ids->groups,
+		if (getgrouplist(name, ids->gid, ids->groups,
 		    &ids->ngroups) != -1)
 			return 0;
 		if (n >= 65536)
@@ -347,4 +355,21 @@ look_up_groups(struct heritage_ids *ids, struct err *err)
 			    "many groups", ids->user);
 		n *= 2;
 	}
+}
+
+/* Only digits; what does not fit is no number of anybody. */
+static bool
+number_parse(const char *text, unsigned *number)
+{
+	unsigned long n;
+	char *end;
+
+	if (*text < '0' || *text > '9')
+		return false;
+	errno = 0;
+	n = strtoul(text, &end, 10);
+	if (errno != 0 || *end != '\0' || n > UINT_MAX)
+		return false;
+	*number = (unsigned)n;
+	return true;
 }

@@ -190,7 +190,10 @@ process_tell(struct process *p, enum control_type type, unsigned arg, int fd)
 	memset(&msg, 0, sizeof(msg));
 	msg.type = (int)type;
 	msg.arg = arg;
-	if (p->fd != -1 && fd_send(p->fd, &msg, sizeof(msg), fd) == -1)
+	if (p->fd == -1 || fd_send(p->fd, &msg, sizeof(msg), fd) == 0)
+		return;
+	/* Who has ended needs no orders; SIGCHLD says the rest. */
+	if (errno != EPIPE && errno != ECONNRESET)
 		log_warn("worker %u, pid %ld does not listen", p->worker,
 		    (long)p->pid);
 }

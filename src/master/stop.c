@@ -87,6 +87,9 @@ stop_all(struct master *m)
 
 	if (m->state == MASTER_TESTING)
 		upgrade_drop(m);
+	/* Or its last worker, ready now, would have us run on. */
+	if (m->next != NULL)
+		reload_drop(m);
 	m->state = MASTER_STOPPING;
 	supervise_clear(m);
 	sockets_close(m);

@@ -51,6 +51,15 @@ def tcp(target, seconds=20):
     return socket.create_connection(target, seconds * herd.SLOW)
 
 
+def refuses(target):
+    """Nobody listens there any more."""
+    try:
+        tcp(target).close()
+    except ConnectionRefusedError:
+        return True
+    return False
+
+
 def connect(target, ctx=None, session=None, sni=None, seconds=20):
     """Handshake done. An end without close_notify raises an exception."""
     sock = tcp(target, seconds)

@@ -127,6 +127,11 @@ def status(pid):
                 (line.split(":", 1) for line in f if ":" in line)}
 
 
+def gone(pid):
+    """It has ended; as a zombie it may still wait for its parent."""
+    return title(pid) == ""
+
+
 def limit_files(pid, n):
     """Let a process have no more than n descriptors."""
     resource.prlimit(pid, resource.RLIMIT_NOFILE, (n, n))
@@ -181,11 +186,13 @@ class Daemon:
             if kind is None:
                 self.wait_end()
                 assert self.child.returncode == self.status_wanted
-                wait_for("the end of all workers",
-                         lambda: not self.alive(), 10)
-                self.check_faults()
+                self._check_end()
         finally:
             self._end_all()
+
+    def _check_end(self):
+        wait_for("the end of all workers", lambda: not self.alive(), 10)
+        self.check_faults()
 
     def wait_end(self, seconds=20):
         """Wait until the master has ended; its exit status."""
@@ -195,12 +202,15 @@ class Daemon:
         """What lives of this daemon."""
         return [p.pid for p in processes() if p.session == self.session]
 
-    def _end_all(self):
+    def _kill_all(self):
         for pid in self.alive():
             try:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
                 pass
+
+    def _end_all(self):
+        self._kill_all()
         if self.child.returncode is None:
             self.child.wait(10 * SLOW)
 
@@ -314,3 +324,39 @@ class Daemon:
             found = self.workers()
             return found if len(found) == n == len(self.children()) else None
         return wait_for(f"{n} workers", there)
+
+
+class Detached(Daemon):
+    """The same as a daemon, with a pid file that says who it is.
+
+    It has a log file, too. Its exit status nobody gets to know.
+    """
+
+    def __init__(self, tmp, conf, *options, name="tlsherd", log=None, **kw):
+        self.pid_path = os.path.join(tmp, name + ".pid")
+        log = log or os.path.join(tmp, name + ".log")
+        super().__init__(tmp, f'pid_file = "{self.pid_path}"\n'
+                         f'log = "{log}"\n{conf}', *options, name=name,
+                         foreground=False, **kw)
+        self.log_path = log
+
+    def __enter__(self):
+        done = run(TLSHERD, *self.command, env=self.environment,
+                   preexec_fn=self.preexec)
+        assert (done.returncode, done.stdout) == (0, ""), done.stderr
+        with open(self.pid_path, encoding="ascii") as f:
+            self.pid = self.session = int(f.read())
+        return self
+
+    def __exit__(self, kind, *_):
+        try:
+            if not gone(self.pid):
+                self.signal(signal.SIGTERM)
+            if kind is None:
+                self.wait_end()
+                self._check_end()
+        finally:
+            self._kill_all()
+
+    def wait_end(self, seconds=20):
+        wait_for("the end", lambda: gone(self.pid), seconds)
