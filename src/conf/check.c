@@ -169,7 +169,7 @@ int
 conf_check_whole(const struct conf *conf, const char *path,
     const struct loc *times, struct err *err)
 {
-	const struct conf_listen *a, *b, *end = conf->listens + conf->nlistens;
+	const struct conf_listen *a, *b, *end;
 	struct loc loc = { path, 0 };
 	size_t i, j;
 
@@ -177,6 +177,7 @@ conf_check_whole(const struct conf *conf, const char *path,
 		return err_set(err, &loc, "there is no listen section");
 	if (check_times(conf, times, err) == -1)
 		return -1;
+	end = conf->listens + conf->nlistens;
 	for (a = conf->listens; a < end; a++)
 		for (i = 0; i < a->naddresses; i++)
 			for (b = conf->listens; b <= a; b++)

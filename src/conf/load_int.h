@@ -12,6 +12,7 @@ struct conf_loader {
 	struct err *err; /* text "": no error so far */
 	struct conf_source *source;
 	const cfg_t *listen, *certificate, *early; /* the ones being read */
+	struct loc early_first, early_loc; /* of two, and of the one */
 	struct {
 		bool defaulted;
 		struct loc loc; /* file NULL: not set */

@@ -24,7 +24,8 @@ static void *target_of(cfg_t *, enum conf_section);
 static struct conf_listen *this_listen(void);
 static struct conf_certificate *this_certificate(void);
 static void default_early(struct conf_early_data *);
-static int begin_early(cfg_t *, struct conf_early_data *);
+static void begin_early(cfg_t *, struct conf_early_data *);
+static int end_early(void);
 static void begin(enum conf_section);
 static void clear_emptied(cfg_t *);
 
@@ -119,8 +120,7 @@ early_value_cb(cfg_t *cfg, cfg_opt_t *opt, const char *text, void *result)
 	struct conf_early_data *early = &this_listen()->early;
 
 	*(void **)result = NULL;
-	if (begin_early(cfg, early) == -1)
-		return -1;
+	begin_early(cfg, early);
 	return take(cfg, opt, text, CONF_SECTION_EARLY_DATA, early);
 }
 
@@ -131,8 +131,7 @@ certificate_early_value_cb(cfg_t *cfg, cfg_opt_t *opt, const char *text,
 	struct conf_early_data *early = &this_certificate()->early;
 
 	*(void **)result = NULL;
-	if (begin_early(cfg, early) == -1)
-		return -1;
+	begin_early(cfg, early);
 	return take(cfg, opt, text, CONF_SECTION_EARLY_DATA, early);
 }
 
@@ -237,21 +236,31 @@ default_early(struct conf_early_data *early)
 	}
 }
 
-static int
+/*
+ * libConfuse aborts when a default is refused, and it is with defaults that a
+ * section begins. A second one is refused at its end.
+ */
+static void
 begin_early(cfg_t *cfg, struct conf_early_data *early)
 {
-	struct loc loc = conf_here(cfg);
-
 	if (cfg == conf_loader->early)
-		return 0;
+		return;
 	conf_loader->early = cfg;
-	if (early->loc.file != NULL)
-		return err_set(conf_loader->err, &loc, "there are two sections "
-		    "early_data; the first is at %s:%d", early->loc.file,
-		    early->loc.line);
-	early->loc = loc;
+	conf_loader->early_first = early->loc;
+	conf_loader->early_loc = early->loc = conf_here(cfg);
 	begin(CONF_SECTION_EARLY_DATA);
-	return 0;
+}
+
+static int
+end_early(void)
+{
+	const struct loc *first = &conf_loader->early_first;
+
+	if (first->file == NULL)
+		return 0;
+	return err_set(conf_loader->err, &conf_loader->early_loc, "there are "
+	    "two sections early_data; the first is at %s:%d", first->file,
+	    first->line);
 }
 
 /* Nothing is set in a new section. */
@@ -296,6 +305,8 @@ section_end_cb(cfg_t *cfg, cfg_opt_t *opt)
 	case CONF_SECTION_CERTIFICATE:
 		return conf_check_certificate(this_certificate(),
 		    conf_loader->err);
+	case CONF_SECTION_EARLY_DATA:
+		return end_early();
 	default:
 		return 0;
 	}

@@ -46,6 +46,7 @@ conf_print(const struct conf *conf, FILE *fp)
 {
 	const struct conf_certificate *c;
 	const struct conf_listen *l;
+	size_t i, j;
 
 	print_section(CONF_SECTION_ROOT, conf, "", fp);
 	fputs("\nsession_cache {\n", fp);
@@ -53,12 +54,13 @@ conf_print(const struct conf *conf, FILE *fp)
 	fputs("}\n\ntickets {\n", fp);
 	print_section(CONF_SECTION_TICKETS, conf, "\t", fp);
 	fputs("}\n", fp);
-	for (l = conf->listens; l < conf->listens + conf->nlistens; l++) {
+	for (i = 0; i < conf->nlistens; i++) {
+		l = &conf->listens[i];
 		print_named(CONF_SECTION_LISTEN, l->name, "", fp);
 		print_section(CONF_SECTION_LISTEN, l, "\t", fp);
 		print_early(&l->early, "\t", "\t\t", fp);
-		for (c = l->certificates;
-		    c < l->certificates + l->ncertificates; c++) {
+		for (j = 0; j < l->ncertificates; j++) {
+			c = &l->certificates[j];
 			print_named(CONF_SECTION_CERTIFICATE, c->title, "\t",
 			    fp);
 			print_section(CONF_SECTION_CERTIFICATE, c, "\t\t",
@@ -75,12 +77,12 @@ conf_print(const struct conf *conf, FILE *fp)
 static void
 listen_clear(struct conf_listen *l)
 {
-	struct conf_certificate *c;
+	size_t i;
 
-	for (c = l->certificates; c < l->certificates + l->ncertificates;
-	    c++) {
-		conf_section_clear(CONF_SECTION_CERTIFICATE, c);
-		free(c->title);
+	for (i = 0; i < l->ncertificates; i++) {
+		conf_section_clear(CONF_SECTION_CERTIFICATE,
+		    &l->certificates[i]);
+		free(l->certificates[i].title);
 	}
 	free(l->certificates);
 	conf_section_clear(CONF_SECTION_LISTEN, l);
@@ -90,13 +92,12 @@ listen_clear(struct conf_listen *l)
 void
 conf_free(struct conf *conf)
 {
-	struct conf_listen *l;
 	size_t i;
 
 	if (conf == NULL)
 		return;
-	for (l = conf->listens; l < conf->listens + conf->nlistens; l++)
-		listen_clear(l);
+	for (i = 0; i < conf->nlistens; i++)
+		listen_clear(&conf->listens[i]);
 	free(conf->listens);
 	conf_section_clear(CONF_SECTION_ROOT, conf);
 	conf_section_clear(CONF_SECTION_SESSION_CACHE, conf);

@@ -24,7 +24,8 @@
 #define FILES_RESERVE 64
 
 static int generation_make(struct generation *, struct err *);
-static void raise_limits(const struct conf *);
+static size_t files_wanted(const struct conf *);
+static void warn_limit(const struct conf *, size_t);
 static int check_keys(const struct conf *, struct err *);
 static int get_cache(struct generation *, struct err *);
 static void cache_unref(struct cache *);
@@ -39,6 +40,7 @@ struct generation *
 generation_new(struct master *m, struct conf *conf, struct err *err)
 {
 	struct generation *g;
+	size_t limit;
 
 	g = xcalloc(1, sizeof(*g));
 	g->master = m;
@@ -46,13 +48,14 @@ generation_new(struct master *m, struct conf *conf, struct err *err)
 	g->number = m->last_generation + 1;
 	g->shared.keys = m->keys;
 	TAILQ_INSERT_TAIL(&m->generations, g, entry);
-	raise_limits(conf);
+	limit = fd_limit_raise(files_wanted(conf));
 	if (logfile_check(conf, err) == -1 || check_keys(conf, err) == -1 ||
 	    generation_make(g, err) == -1 || get_sockets(m, g, err) == -1) {
 		generation_free(g);
 		return NULL;
 	}
 	m->last_generation = g->number;
+	warn_limit(conf, limit);
 	return g;
 }
 
@@ -124,19 +127,26 @@ generation_make(struct generation *g, struct err *err)
 }
 
 /* For the workers of this generation, and for us who hold all sockets. */
-static void
-raise_limits(const struct conf *conf)
+static size_t
+files_wanted(const struct conf *conf)
 {
-	size_t i, limit, wanted, sockets = 0;
+	size_t i, sockets = 0;
 	bool proxy = false;
 
 	for (i = 0; i < conf->nlistens; i++) {
 		sockets += conf->listens[i].naddresses;
 		proxy = proxy || conf->listens[i].nbackends > 0;
 	}
-	wanted = (size_t)conf->worker_connections * (proxy ? 2 : 1) +
+	return (size_t)conf->worker_connections * (proxy ? 2 : 1) +
 	    (sockets + 1) * conf->workers + FILES_RESERVE;
-	limit = fd_limit_raise(wanted);
+}
+
+/* When all else is well: a file that is refused says so in one line. */
+static void
+warn_limit(const struct conf *conf, size_t limit)
+{
+	size_t wanted = files_wanted(conf);
+
 	if (limit < wanted)
 		log_warnx("worker_connections = %u needs %zu open files, "
 		    "the limit is %zu", conf->worker_connections, wanted,

@@ -66,6 +66,12 @@ static const struct bad rows[] = {
 	{ "listen x {\ncertificate c { chain = c }\ncertificate c { }\n}",
 	    "t.conf:3: there are two sections \"c\"; the first is at "
 	    "t.conf:2" },
+	{ "listen x {\nearly_data { }\nearly_data { mode = off }\n}",
+	    "t.conf:3: there are two sections early_data; the first is at "
+	    "t.conf:2" },
+	{ "listen x {\ncertificate c {\nearly_data { }\nearly_data { }\n}\n}",
+	    "t.conf:4: there are two sections early_data; the first is at "
+	    "t.conf:3" },
 };
 
 START_TEST(refused)

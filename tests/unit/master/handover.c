@@ -439,6 +439,9 @@ handover_suite(void)
 	Suite *s = suite_create("handover");
 	TCase *tc = tcase_create("handover");
 
+	/* A process takes over once, and leaves what it has to its end. */
+	tcase_set_tags(tc, "fork");
+
 	tcase_add_checked_fixture(tc, setup, test_dir_teardown);
 	tcase_add_test(tc, all_comes_along);
 	tcase_add_test(tc, passing);

@@ -526,9 +526,15 @@ cache_suite(void)
 	tcase_add_test(tc, locked_or_not);
 	tcase_add_test(tc, processes_share_and_count_apart);
 	tcase_add_test(tc, adopted_is_the_same_cache);
-	tcase_add_test(tc, adopted_over_exec);
 	tcase_add_test(tc, damaged_header_is_refused);
 	tcase_add_test(tc, moved);
+	suite_add_tcase(suite, tc);
+
+	/* Under valgrind this program cannot start itself. */
+	tc = tcase_create("cache-exec");
+	tcase_set_tags(tc, "fork");
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_test(tc, adopted_over_exec);
 	suite_add_tcase(suite, tc);
 
 	tc = tcase_create("cache-none");

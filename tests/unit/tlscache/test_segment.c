@@ -267,12 +267,17 @@ segment_suite(void)
 	tcase_add_test(tc, is_zeroed_and_whole_pages);
 	tcase_add_test(tc, is_shared_with_children);
 	tcase_add_test(tc, nobody_can_shorten_it);
-	tcase_add_test(tc, is_kept_out_of_core_dumps_and_swap);
 	tcase_add_test(tc, adopted_is_the_same_memory);
 	tcase_add_loop_test(tc, strangers_are_refused_and_stay_the_callers, 0,
 	    COUNT(strangers));
 	tcase_add_test(tc, no_descriptor);
 	tcase_add_loop_test(tc, sizes_out_of_reach, 0, COUNT(sizes));
+	suite_add_tcase(suite, tc);
+	/* Under valgrind the kernel tells of other flags. */
+	tc = tcase_create("segment-flags");
+	tcase_set_tags(tc, "fork");
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_test(tc, is_kept_out_of_core_dumps_and_swap);
 	suite_add_tcase(suite, tc);
 	/* Gives up its rights: alone in its process. */
 	tc = tcase_create("segment-limit");
