@@ -11,6 +11,8 @@
 
 #include "shm_int.h"
 
+#define CACHE_LINE 64
+
 static _Atomic uint32_t *bucket(const struct tlsc_shard *, uint64_t, int);
 static uint32_t tag_of(uint64_t);
 static uint32_t slot_get(const _Atomic uint32_t *);
@@ -52,6 +54,37 @@ tlsc_shard_prefetch(const struct tlsc_shard *shard, uint64_t hash)
 	__builtin_prefetch(shard->shared->counter, 1);
 	__builtin_prefetch(bucket(shard, hash, 0));
 	__builtin_prefetch(bucket(shard, hash, 1));
+#endif
+}
+
+/*
+ * What the slots say now need not be true any more when the lock is ours; the
+ * worst is that the wrong memory is ready.
+ */
+void
+tlsc_shard_prefetch_entry(const struct tlsc_shard *shard, uint64_t hash)
+{
+#if defined(__GNUC__)
+	uint32_t at, tag = tag_of(hash);
+	const unsigned char *p;
+	_Atomic uint32_t *slot;
+	unsigned i;
+	int which;
+
+	for (which = 0; which < 2; which++) {
+		slot = bucket(shard, hash, which);
+		for (i = 0; i < TLSC_BUCKET; i++, slot++) {
+			if (slot_get(slot) >> 16 != tag ||
+			    !tlsc_slot_place(slot, &at) ||
+			    at >= shard->store->geometry.ring)
+				continue;
+			p = shard->ring + at;
+			__builtin_prefetch(p);
+			__builtin_prefetch(p + CACHE_LINE);
+			__builtin_prefetch(p + 2 * CACHE_LINE);
+			return;
+		}
+	}
 #endif
 }
 

@@ -136,6 +136,8 @@ void tlsc_shard_empty(struct tlsc_shard *);
 
 uint32_t tlsc_hash_shard(const struct tlsc_store *, uint64_t hash);
 void tlsc_shard_prefetch(const struct tlsc_shard *, uint64_t hash);
+/* The same for the entry of that hash, if there is one. */
+void tlsc_shard_prefetch_entry(const struct tlsc_shard *, uint64_t hash);
 
 /* The slot of the live entry of that id, or NULL. */
 _Atomic uint32_t *tlsc_shard_find(const struct tlsc_shard *, uint64_t hash,

@@ -54,8 +54,8 @@
  *	retired          read under the lock; set to one value, once, and that
  *	                 even where the lock cannot be had: who holds it has
  *	                 looked before. An atomic word
- *	prefetching      index and head, without the lock: a hint to the
- *	                 processor, no value is used
+ *	prefetching      index, ring and head, without the lock: hints to the
+ *	                 processor; of slots, to tell where the entry is
  * All of the handle (struct tlsc_store) is this process's own.
  *
  * Death. A process can die between any two instructions; the kernel then
@@ -109,6 +109,7 @@ struct item {
 };
 
 static int enter(struct tlsc_store *, struct tlsc_shard *, uint64_t);
+static int enter_ready(struct tlsc_store *, struct tlsc_shard *, uint64_t);
 static void item_fill(struct tlsc_store *, struct item *, int64_t, int64_t);
 static int put_new(struct tlsc_store *, const struct item *, int64_t);
 static void put(struct tlsc_shard *, const struct item *, uint32_t, bool);
@@ -237,7 +238,7 @@ tlsc_store_get(struct tlsc_store *store, struct tlsc_id id, void *buf,
 	int error;
 
 	*lenp = 0;
-	error = enter(store, &shard, hash);
+	error = enter_ready(store, &shard, hash);
 	if (error == TLSCACHE_E_BUSY) {
 		tlsc_count_unlocked(store, TLSC_COUNT_misses, 1);
 		tlsc_count_unlocked(store, TLSC_COUNT_miss_busy, 1);
@@ -429,6 +430,19 @@ enter(struct tlsc_store *store, struct tlsc_shard *shard, uint64_t hash)
 		error = TLSCACHE_E_RETIRED;
 	}
 	return error;
+}
+
+/*
+ * For who expects an entry there: the processor has it at hand before the lock
+ * is taken, and others do not wait for the memory.
+ */
+static int
+enter_ready(struct tlsc_store *store, struct tlsc_shard *shard, uint64_t hash)
+{
+	*shard = tlsc_shard_at(store, tlsc_hash_shard(store, hash));
+	tlsc_shard_prefetch(shard, hash);
+	tlsc_shard_prefetch_entry(shard, hash);
+	return enter(store, shard, hash);
 }
 
 static void

@@ -93,6 +93,8 @@ void crew_run(unsigned n, const struct crew_work *, double seconds,
 /* One process, which dies with this one. Returns its pid, recorded. */
 int crew_fork(void (*)(void *arg, unsigned number), void *arg,
     unsigned number);
+/* Wait until it ends by itself, and fail if it did so with a failure. */
+void crew_join(int pid);
 /* End it, whatever it does, and wait for that. */
 void crew_end(int pid);
 /* End all that live; may be called in a signal handler. */
@@ -122,7 +124,10 @@ extern const unsigned char load_data[TLSCACHE_DATA_MAX];
 struct tlscache *load_open(size_t size);
 /* Bytes of shared memory. */
 double load_segment(const struct tlscache *);
-/* Store under numbers first … first + n - 1. */
+/*
+ * Store under numbers first … first + n - 1. On a busy machine a process can
+ * lose its turn for long with a lock in its hands: tries again.
+ */
 void load_fill(struct tlscache *, uint64_t first, uint64_t n, size_t len);
 
 /* cache_hist.c: counts of times in nanoseconds, 3 % wide. */

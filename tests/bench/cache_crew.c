@@ -43,6 +43,7 @@ static cpu_set_t allowed; /* before anybody was pinned */
 
 static void crew_member(void *, unsigned);
 static void crew_wait(unsigned);
+static void crew_check(int pid, int status);
 static double cpu_clock(void);
 
 void
@@ -97,7 +98,6 @@ static void
 crew_wait(unsigned n)
 {
 	int status;
-	unsigned i;
 	pid_t pid;
 
 	while (n > 0) {
@@ -106,13 +106,33 @@ crew_wait(unsigned n)
 			continue;
 		if (pid == -1)
 			bench_fail("waiting", strerror(errno));
-		for (i = 0; i < CREW_MAX; i++)
-			if (children[i] == pid)
-				children[i] = 0;
-		if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-			bench_fail("a process", "failed");
+		crew_check(pid, status);
 		n--;
 	}
+}
+
+void
+crew_join(int pid)
+{
+	int status;
+
+	while (waitpid(pid, &status, 0) == -1)
+		if (errno != EINTR)
+			bench_fail("waiting", strerror(errno));
+	crew_check(pid, status);
+}
+
+/* It has ended: how? */
+static void
+crew_check(int pid, int status)
+{
+	unsigned i;
+
+	for (i = 0; i < CREW_MAX; i++)
+		if (children[i] == pid)
+			children[i] = 0;
+	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+		bench_fail("a process", "failed");
 }
 
 int

@@ -31,7 +31,6 @@ bench_held(const struct bench *b)
 	struct asked asked = { .bench = b };
 	double value[COUNT_OF(columns) - 1];
 	struct held held;
-	unsigned lines = 0;
 	FILE *f;
 	int pid;
 
@@ -53,13 +52,10 @@ bench_held(const struct bench *b)
 		value[4] = (double)held.n;
 		held.what[sizeof(held.what) - 1] = '\0';
 		table_row(held.what, value);
-		lines++;
 	}
 	table_end();
 	(void)fclose(f);
-	crew_end(pid);
-	if (lines == 0)
-		bench_fail("cache-hold", "said nothing");
+	crew_join(pid);
 }
 
 /* Its processes choose processors for themselves, so this one must not. */

@@ -4,6 +4,8 @@
 
 #include <sys/stat.h>
 
+#include <sched.h>
+
 #include "cache_bench.h"
 
 const unsigned char load_data[TLSCACHE_DATA_MAX] = "session";
@@ -56,10 +58,14 @@ load_fill(struct tlscache *cache, uint64_t first, uint64_t n, size_t len)
 {
 	struct load_id id;
 	uint64_t i;
+	int error;
 
 	for (i = first; i < first + n; i++) {
 		id = load_id(i);
-		bench_check("storing", tlscache_store(cache, &id, sizeof(id),
-		    load_data, len, LOAD_NOW + LOAD_LIFE, LOAD_NOW));
+		do {
+			error = tlscache_store(cache, &id, sizeof(id),
+			    load_data, len, LOAD_NOW + LOAD_LIFE, LOAD_NOW);
+		} while (error == TLSCACHE_E_BUSY && sched_yield() == 0);
+		bench_check("storing", error);
 	}
 }

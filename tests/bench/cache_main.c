@@ -50,7 +50,8 @@ main(int argc, char **argv)
 	};
 	struct bench bench = { false, "." };
 	bool json = false;
-	char *slash;
+	static char folder[4096];
+	const char *slash;
 	size_t i;
 	int c;
 
@@ -71,8 +72,9 @@ main(int argc, char **argv)
 		}
 	slash = strrchr(argv[0], '/');
 	if (slash != NULL) {
-		*slash = '\0';
-		bench.folder = argv[0];
+		(void)snprintf(folder, sizeof(folder), "%.*s",
+		    (int)(slash - argv[0]), argv[0]);
+		bench.folder = folder;
 	}
 	(void)signal(SIGALRM, stop_all);
 	(void)signal(SIGINT, stop_all);

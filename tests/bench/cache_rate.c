@@ -115,25 +115,29 @@ bench_rate(const struct bench *b)
 			tlscache_close(kinds[i].cache[n]);
 }
 
+/* Who comes first has another cache's data in the processor: by turns. */
 static void
 rate_round(unsigned round, double seconds)
 {
 	struct crew_result results[CREW_MAX];
-	struct sample *s;
-	unsigned i, n;
+	struct sample *s, *one;
+	unsigned i, k, n;
 
 	for (i = 0; i < COUNT_OF(kinds); i++) {
 		const struct crew_work work = { prepare, kinds[i].work,
 			&kinds[i] };
 
-		for (n = 0; n < NUMBERS; n++) {
+		for (k = 0; k < NUMBERS; k++) {
+			n = (k + round) % NUMBERS;
 			kinds[i].apart = n == APART;
 			crew_run(numbers[n], &work, seconds, results);
+			samples[i][n][round] = summary(results, numbers[n]);
+		}
+		one = &samples[i][ONE][round];
+		for (n = 0; n < NUMBERS; n++) {
 			s = &samples[i][n][round];
-			*s = summary(results, numbers[n]);
-			s->scaling = s->total / samples[i][ONE][round].total;
-			s->cpu_scaling = numbers[n] *
-			    samples[i][ONE][round].cpu_ns / s->cpu_ns;
+			s->scaling = s->total / one->total;
+			s->cpu_scaling = numbers[n] * one->cpu_ns / s->cpu_ns;
 		}
 	}
 }

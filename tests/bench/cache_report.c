@@ -123,7 +123,7 @@ report_end(void)
 
 	if (in_json)
 		json_array_begin(&document, "goals");
-	else
+	else if (goals_n > 0)
 		printf("\n%-*s %12s %12s\n", LABEL + 16, "goals", "wanted",
 		    "measured");
 	for (g = goals; g < goals + goals_n; g++) {

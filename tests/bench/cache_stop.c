@@ -105,9 +105,7 @@ stop_table(const char *key, const char *title, size_t size, unsigned stops)
 	}
 	crew_end(pid);
 	atomic_store(&scene.shared->phase, OVER);
-	while (waitpid(fetching, NULL, 0) == -1 && errno == EINTR)
-		;
-	crew_end(fetching);
+	crew_join(fetching);
 
 	table_begin(key, title, "meanwhile", columns);
 	for (phase = RUNNING; phase < PHASES; phase++) {
