@@ -215,7 +215,7 @@ def test_fast_stop(start, number):
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGQUIT])
 def test_stop_during_the_start(start, number):
     with start(herd.site(workers=32), ready=False) as d:
-        herd.wait_for("the first worker", d.children)
+        herd.wait_for("the first worker", d.workers)
         d.signal(number)
         assert d.wait_end() == 0
 
