@@ -4,15 +4,16 @@
 import hashlib
 import json
 import random
+import select
 import socket
 import ssl
-import threading
 
 import herd
 import pki
 
 TLS12 = ssl.TLSVersion.TLSv1_2
 TLS13 = ssl.TLSVersion.TLSv1_3
+PIECE = 65536
 VERSIONS = {"TLSv1.2": TLS12, "TLSv1.3": TLS13}
 
 
@@ -125,12 +126,12 @@ class Half:
     """
 
     def __init__(self, target, ctx=None, seconds=20):
+        self.seconds = seconds * herd.SLOW
         self.sock = tcp(target, seconds)
-        self.sock.settimeout(seconds * herd.SLOW)
+        self.sock.settimeout(self.seconds)
         self.input = ssl.MemoryBIO()
         self.output = ssl.MemoryBIO()
         self.tls = (ctx or context()).wrap_bio(self.input, self.output)
-        self.lock = threading.Lock()
         self._drive(self.tls.do_handshake)
 
     def __enter__(self):
@@ -142,42 +143,42 @@ class Half:
     def _drive(self, call):
         """The call until it is done; the socket brings what it wants."""
         while True:
-            with self.lock:
-                try:
-                    value = call()
-                    wants = False
-                except ssl.SSLWantReadError:
-                    wants = True
-                out = self.output.read()
-            if out:
-                self.sock.sendall(out)
+            try:
+                value = call()
+                wants = False
+            except ssl.SSLWantReadError:
+                wants = True
+            self._flush()
             if not wants:
                 return value
-            data = self.sock.recv(262144)
-            with self.lock:
-                if data:
-                    self.input.write(data)
-                else:
-                    self.input.write_eof()
+            self._receive()
+
+    def _flush(self):
+        out = self.output.read()
+        if out:
+            self.sock.sendall(out)
+
+    def _receive(self):
+        data = self.sock.recv(262144)
+        if data:
+            self.input.write(data)
+        else:
+            self.input.write_eof()
 
     def send(self, data):
-        for i in range(0, len(data), 65536):
-            with self.lock:
-                self.tls.write(data[i:i + 65536])
-                out = self.output.read()
-            self.sock.sendall(out)
+        for i in range(0, len(data), PIECE):
+            self.tls.write(data[i:i + PIECE])
+            self._flush()
 
     def finish(self):
         """close_notify, and TCP stays open both ways."""
-        with self.lock:
-            try:
-                self.tls.unwrap()
-            except ssl.SSLWantReadError:
-                pass
-            out = self.output.read()
-        self.sock.sendall(out)
+        try:
+            self.tls.unwrap()
+        except ssl.SSLWantReadError:
+            pass
+        self._flush()
 
-    def read(self, n=65536):
+    def read(self, n=PIECE):
         """b"" at the server's close_notify; ssl.SSLError when it is cut."""
         try:
             return self._drive(lambda: self.tls.read(n))
@@ -191,6 +192,44 @@ class Half:
             if not part:
                 return bytes(data)
             data += part
+
+    def exchange(self, data, n=None):
+        """Send and read at the same time.
+
+        Until all is sent and n bytes have come; without n, finish() follows
+        the data, and the server's end is waited for.
+        """
+        back = bytearray()
+        out = memoryview(b"")
+        rest = memoryview(data)
+        finished = n is not None
+        while True:
+            try:
+                while part := self.tls.read(PIECE):
+                    back += part
+                break
+            except ssl.SSLZeroReturnError:
+                break
+            except ssl.SSLWantReadError:
+                pass
+            if n is not None and len(back) >= n and not rest and not out:
+                break
+            if not out and rest:
+                self.tls.write(rest[:PIECE])
+                rest = rest[PIECE:]
+                out = memoryview(self.output.read())
+            elif not out and not finished:
+                finished = True
+                self.finish()
+            ready = select.select([self.sock], [self.sock] if out else [],
+                                  [], self.seconds)
+            assert ready[0] or ready[1], "nothing moves"
+            if ready[0]:
+                self._receive()
+            if ready[1]:
+                out = out[self.sock.send(out[:PIECE], socket.MSG_DONTWAIT):]
+        assert not rest and not out, "the server has ended too early"
+        return bytes(back)
 
 
 def noise(n, seed):

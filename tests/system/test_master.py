@@ -10,7 +10,6 @@ import re
 import signal
 import socket
 import ssl
-import threading
 import time
 
 import pytest
@@ -262,11 +261,7 @@ def test_graceful_stop_waits_for_a_transfer(start):
         os.killpg(d.pid, signal.SIGQUIT)
         d.wait_log("finishing")
         herd.wait_for("a refusal", lambda: clients.refuses(d.target()))
-        thread = threading.Thread(target=lambda: (half.send(data[1000:]),
-                                                  half.finish()))
-        thread.start()
-        rest = half.read_all()
-        thread.join()
+        rest = half.exchange(data[1000:])
         assert clients.intact(data[:1] + rest, 4 << 20)
         half.sock.close()
         assert d.wait_end() == 0

@@ -329,15 +329,8 @@ def test_a_transfer_goes_on(start):
         assert half.read(1) == data[:1]
         old = d.wait_workers(2)
         d.reload()
-        thread = threading.Thread(target=half.send, args=(data[1000:],))
-        thread.start()
-        back = data[:1]
-        while len(back) < len(data):
-            part = half.read()
-            assert part
-            back += part
-        thread.join()
-        assert clients.intact(back, 4 << 20)
+        back = half.exchange(data[1000:], len(data) - 1)
+        assert clients.intact(data[:1] + back, 4 << 20)
         last, = set(old.values()) & set(d.children())
         assert re.fullmatch(r"tlsherd: worker [01], finishing",
                             herd.title(last))

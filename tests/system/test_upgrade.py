@@ -183,20 +183,11 @@ def test_transfer_is_not_cut(start):
         data = clients.noise(herd.size(4, 64) << 20, 1)
         half = len(data) // 2
         with clients.Half(d) as client:
-            got = bytearray()
-
-            def receive():
-                got.extend(client.read_all())
-
-            reader = threading.Thread(target=receive)
-            reader.start()
-            client.send(data[:half])
+            back = client.exchange(data[:half], 1)
             upgrade(d)
             assert d.children() and len(d.workers()) == 2
-            client.send(data[half:])
-            client.finish()
-            reader.join(60 * herd.SLOW)
-            assert clients.intact(bytes(got), len(data) - 32)
+            back += client.exchange(data[half:])
+            assert clients.intact(back, len(data) - 32)
         d.wait_workers(2)
         assert d.wait_connections(1, close="done")
 
