@@ -105,6 +105,24 @@ AC_DEFUN([TLSHERD_ARG_DAEMON_USER], [
 	AC_SUBST([DAEMON_USER], [$with_user])
 ])
 
+# OpenSSL allocates some 700 times in a handshake.
+AC_DEFUN([TLSHERD_WANT_TCMALLOC], [
+	AC_ARG_WITH([tcmalloc], [AS_HELP_STRING([--without-tcmalloc],
+	    [leave memory to the C library])], [],
+	    [AS_IF([test "x$enable_sanitizers" = xno &&
+		test "x$enable_fuzzing" = xno],
+		[with_tcmalloc=auto], [with_tcmalloc=no])])
+	AS_IF([test "x$with_tcmalloc" != xno], [
+		PKG_CHECK_MODULES([TCMALLOC], [libtcmalloc_minimal],
+		    [with_tcmalloc=yes], [
+			AS_IF([test "x$with_tcmalloc" = xyes], [AC_MSG_ERROR(
+			    [libtcmalloc_minimal not found: $TCMALLOC_PKG_ERRORS
+    On Debian: apt-get install libgoogle-perftools-dev])])
+			with_tcmalloc=no
+		])
+	])
+])
+
 AC_DEFUN([TLSHERD_WANT_CHECK], [
 	PKG_CHECK_MODULES([CHECK], [check >= 0.11], [have_check=yes],
 	    [have_check=no])
@@ -176,6 +194,7 @@ AC_DEFUN([TLSHERD_SUMMARY], [
     OpenSSL          $($PKG_CONFIG --modversion libssl)
     libevent         $($PKG_CONFIG --modversion libevent_core)
     libConfuse       $($PKG_CONFIG --modversion libconfuse)
+    tcmalloc         $with_tcmalloc
     worker user      $with_user
     hardening        $enable_hardening
     -Werror          $enable_werror

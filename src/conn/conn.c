@@ -75,6 +75,7 @@ make(struct conn_hub *hub, const struct listener *listener, int fd,
 	c->id = ++hub->next_id;
 	c->reason = CLOSE_DONE;
 	c->hint = CONN_HINT_FIRST;
+	c->take = CONN_TAKE_FIRST;
 	c->client.sa.sa_family = sa->sa_family;
 	if (sa->sa_family != AF_UNIX && len <= sizeof(c->client))
 		memcpy(&c->client, sa, len);

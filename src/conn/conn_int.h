@@ -26,12 +26,18 @@
 #include "conn/conn.h"
 
 #define CONN_RECORD_MAX 16384 /* clear text in one record */
-#define CONN_RX_SIZE (128u << 10)
+#define CONN_RX_SIZE (512u << 10)
 #define CONN_TX_SIZE (CONN_SCRATCH_SIZE + (16u << 10)) /* it as records */
 #define CONN_CLEAR_SIZE (CONN_RX_SIZE + CONN_RECORD_MAX)
 /* Limits of conn_write_hint(). */
 #define CONN_HINT_MIN (16u << 10)
 #define CONN_HINT_FIRST (64u << 10)
+/*
+ * What is asked for in one read: more each time that it came, for fewer
+ * system calls and wake-ups; little when the service cannot get rid of it.
+ */
+#define CONN_TAKE_MIN (32u << 10)
+#define CONN_TAKE_FIRST (64u << 10)
 /* A connection's share of one event: reads from the socket, bytes written. */
 #define CONN_SHARE_READS 4
 #define CONN_SHARE_WRITE (1u << 20)
@@ -114,6 +120,7 @@ struct conn {
 	uint32_t flags;
 	uint32_t deadline; /* place in hub->deadlines; 0: none */
 	uint32_t hint;	   /* conn_write_hint() */
+	uint32_t take;	   /* bytes asked for in one read */
 	uint32_t early_in; /* bytes of early data */
 	uint8_t state;	   /* enum conn_state */
 	uint8_t reason;	   /* enum close_reason */

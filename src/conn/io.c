@@ -71,11 +71,14 @@ receive(struct conn *c)
 	ssize_t n;
 
 	do
-		n = recv(c->fd, hub->rx, CONN_RX_SIZE, 0);
+		n = recv(c->fd, hub->rx, c->take, 0);
 	while (n == -1 && errno == EINTR);
 	c->flags &= ~CONN_F_DOUBT;
-	if (n == CONN_RX_SIZE)
+	if (n == (ssize_t)c->take) {
+		if (c->take < CONN_RX_SIZE)
+			c->take *= 2;
 		return n;
+	}
 	if (n > 0) {
 		if (c->flags & CONN_F_FIN)
 			c->flags |= CONN_F_EOF;

@@ -200,6 +200,7 @@ void
 conn_pause(struct conn *c)
 {
 	c->flags |= CONN_F_PAUSED;
+	c->take = c->take / 4 > CONN_TAKE_MIN ? c->take / 4 : CONN_TAKE_MIN;
 }
 
 void
