@@ -66,6 +66,19 @@ fd_socket(int family, int type, int protocol)
 #endif
 }
 
+void
+fd_close_from(int first)
+{
+#ifdef HAVE_CLOSEFROM
+	closefrom(first);
+#else
+	long fd, end = sysconf(_SC_OPEN_MAX);
+
+	for (fd = first; fd < end; fd++)
+		(void)close((int)fd);
+#endif
+}
+
 int
 fd_pair(int sv[2])
 {

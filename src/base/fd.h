@@ -21,6 +21,8 @@ int fd_socket(int family, int type, int protocol);
 
 /* socketpair(2) of AF_UNIX, SOCK_SEQPACKET, both ends as fd_socket's. */
 int fd_pair(int sv[2]);
+/* Close this one and all above. */
+void fd_close_from(int first);
 
 /*
  * Send len bytes and, when fd is not -1, the descriptor fd (SCM_RIGHTS) over

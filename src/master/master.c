@@ -22,7 +22,6 @@
 
 #define UPKEEP_S 1
 /* Slots of the session cache looked at in one second. */
-#define EXPIRE_WORK 4096
 
 static int start(struct master *, struct conf *, struct err *);
 static int open_shared(struct master *, const struct conf *, struct err *);
@@ -258,8 +257,6 @@ upkeep_event_cb(evutil_socket_t fd, short what, void *arg)
 	struct master *m = arg;
 	int64_t due, now = clock_wall();
 
-	if (m->sessions != NULL)
-		(void)tlscache_expire(m->sessions, EXPIRE_WORK, now);
 	due = tlscache_keys_rotate(m->keys, now);
 	if (due < 0 && due != TLSCACHE_E_BUSY)
 		log_errorx("ticket keys: %s", tlscache_strerror((int)due));

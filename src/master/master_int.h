@@ -137,6 +137,7 @@ struct master {
 	bool reload_again;    /* asked for while one was going on */
 	bool upgrade_again;   /* the same */
 	struct upgrade_test test;
+	pid_t mover; /* moves sessions to a cache of another size; 0: none */
 	int64_t retry_at; /* clock_mono_us(): finish an upgrade; 0: no need */
 	int64_t started;      /* clock_wall() */
 	int notify;	      /* daemon: the waiting parent, or -1 */
@@ -153,7 +154,7 @@ struct master {
 	bool unlocked_told; /* that shared memory is not locked */
 	struct event signals[7];
 	struct event deadline;	/* of a start, reload or stop */
-	struct event upkeep;	/* expiry, ticket keys */
+	struct event upkeep;	/* ticket keys, what is overdue */
 };
 
 /* sockets.c */
@@ -210,6 +211,11 @@ void process_free(struct process *);
  */
 int process_daemonize(void);
 /*
+ * Have a child move the sessions of `from` to the cache of a generation, with
+ * the rights of its workers. Its pid, or -1 and errno.
+ */
+pid_t process_move(const struct generation *, struct tlscache *from);
+/*
  * Run the program of argv as a child, with what is described handed on to it.
  * *output gets a descriptor to read what it prints (non-blocking). Its pid, or
  * -1 and errno.
@@ -258,6 +264,8 @@ void reload_commit(struct master *);
 void reload_abort(struct master *, const char *why);
 /* A worker accepts no more, or is gone: was it the last of the old ones? */
 void reload_closed(struct master *);
+/* The process that moved the sessions has ended. */
+void reload_moved(struct master *, int status);
 /* Whatever comes next, the verdict on the last reload comes before it. */
 void reload_settle(struct master *);
 /* As reload_abort(), without a word. */

@@ -66,6 +66,7 @@ process_start(struct master *m, struct generation *g, unsigned worker)
 	h.listeners = g->listeners;
 	h.nlisteners = g->nlisteners;
 	h.ids = g->ids;
+	h.sessions = g->cache->sessions;
 	h.slot = p->slot;
 	h.worker = worker;
 	h.generation = g->number;
@@ -242,6 +243,29 @@ process_ask(const struct master *m, const char **argv, int description,
 		close(pipefd[0]);
 	else
 		*output = pipefd[0];
+	errno = saved;
+	return pid;
+}
+
+pid_t
+process_move(const struct generation *g, struct tlscache *from)
+{
+	struct heritage h;
+	sigset_t all, old;
+	int saved;
+	pid_t pid;
+
+	memset(&h, 0, sizeof(h));
+	h.conf = g->conf;
+	h.ids = g->ids;
+	h.sessions = g->cache->sessions;
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, &old);
+	pid = fork();
+	if (pid == 0)
+		worker_move(&h, from);
+	saved = errno;
+	sigprocmask(SIG_SETMASK, &old, NULL);
 	errno = saved;
 	return pid;
 }

@@ -106,7 +106,8 @@ reload_closed(struct master *m)
 {
 	const struct process *p;
 
-	if (m->closing == NULL || m->state >= MASTER_FINISHING)
+	if (m->closing == NULL || m->mover != 0 ||
+	    m->state >= MASTER_FINISHING)
 		return;
 	TAILQ_FOREACH(p, &m->processes, entry)
 		if (p->generation == m->closing && !p->drained)
@@ -232,20 +233,28 @@ static void
 change_cache(struct master *m, struct generation *old)
 {
 	struct tlscache *from = m->sessions;
-	int error;
 
 	m->sessions = m->current->cache->sessions;
 	if (old == NULL || m->sessions == from)
 		return;
-	if (from == NULL) {
-		observe_line_begin(m);
-		return;
-	}
-	error = tlscache_move(m->sessions, from, clock_wall());
-	if (error != TLSCACHE_OK)
-		log_warnx("session_cache.size: some sessions are lost: %s",
-		    tlscache_strerror(error));
 	observe_line_begin(m);
+	if (from == NULL || m->sessions == NULL)
+		return;
+	m->mover = process_move(m->current, from);
+	if (m->mover == -1) {
+		m->mover = 0;
+		log_warn("session_cache.size: the sessions are lost");
+	}
+}
+
+void
+reload_moved(struct master *m, int status)
+{
+	m->mover = 0;
+	if (status != 0)
+		log_warnx("session_cache.size: some sessions are lost");
+	observe_line_begin(m);
+	reload_closed(m);
 }
 
 static void

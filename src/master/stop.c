@@ -76,6 +76,8 @@ void
 stop_done(struct master *m)
 {
 	event_del(&m->deadline);
+	if (m->mover != 0)
+		(void)kill(m->mover, SIGKILL);
 	m->done = true;
 	event_base_loopbreak(m->base);
 }

@@ -123,6 +123,8 @@ supervise_reap(struct master *m)
 			process_gone(m, p, status);
 		else if (pid == m->test.pid)
 			upgrade_tested(m, status);
+		else if (pid == m->mover)
+			reload_moved(m, status);
 	}
 	if ((m->state == MASTER_FINISHING || m->state == MASTER_STOPPING) &&
 	    TAILQ_EMPTY(&m->processes))

@@ -105,10 +105,10 @@ tlsc_ring_adopt(struct tlscache_keys *keys, int fd)
 	memcpy(&found, keys->segment.base, sizeof(found));
 	ring_header_fill(&want);
 	if (memcmp(&found, &want, sizeof(found)) != 0) {
-		keys->segment.fd = -1; /* stays the caller's */
-		tlsc_segment_release(&keys->segment);
+		tlsc_segment_disown(&keys->segment);
 		return TLSCACHE_E_FORMAT;
 	}
+	tlsc_segment_own(&keys->segment);
 	keys->ring = keys->segment.base;
 	return TLSCACHE_OK;
 }

@@ -40,6 +40,23 @@ tlsc_segment_new(struct tlsc_segment *seg, size_t size, const char *name)
 }
 
 #ifdef HAVE_MEMFD_CREATE
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 0x8U /* Linux 6.3; before, EINVAL */
+#endif
+
+/* With vm.memfd_noexec = 2, Linux makes no other kind. */
+static int
+memory_file(const char *name)
+{
+	unsigned flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
+	int fd;
+
+	fd = memfd_create(name, flags | MFD_NOEXEC_SEAL);
+	if (fd == -1 && errno == EINVAL)
+		fd = memfd_create(name, flags);
+	return fd;
+}
+
 /*
  * All of its memory is asked for now: later, when there is none, the system
  * has no other answer than SIGBUS.
@@ -53,9 +70,9 @@ segment_file(struct tlsc_segment *seg, const char *name)
 	if (pages > 0 && seg->size / (size_t)sysconf(_SC_PAGESIZE) >
 	    (size_t)pages)
 		return TLSCACHE_E_NOMEM;
-	seg->fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	seg->fd = memory_file(name);
 	if (seg->fd == -1)
-		return TLSCACHE_E_SYSTEM;
+		return errno == ENOSYS ? TLSCACHE_OK : TLSCACHE_E_SYSTEM;
 	if (ftruncate(seg->fd, (off_t)seg->size) == -1)
 		return TLSCACHE_E_SYSTEM;
 	do {
@@ -75,7 +92,7 @@ int
 tlsc_segment_adopt(struct tlsc_segment *seg, int fd, size_t min)
 {
 	struct stat st;
-	int error, flags, seals;
+	int error, seals;
 
 	seg->base = NULL;
 	seg->fd = -1;
@@ -85,17 +102,25 @@ tlsc_segment_adopt(struct tlsc_segment *seg, int fd, size_t min)
 	    fstat(fd, &st) == -1 || st.st_size <= 0 ||
 	    (uintmax_t)st.st_size > SIZE_MAX / 2 || (size_t)st.st_size < min)
 		return TLSCACHE_E_FORMAT;
-	flags = fcntl(fd, F_GETFD);
-	if (flags == -1 || fcntl(fd, F_SETFD, FD_CLOEXEC) == -1)
-		return TLSCACHE_E_SYSTEM;
 	seg->size = (size_t)st.st_size;
 	seg->fd = fd;
 	error = segment_map(seg);
-	if (error != TLSCACHE_OK) {
+	if (error != TLSCACHE_OK)
 		seg->fd = -1;
-		(void)fcntl(fd, F_SETFD, flags);
-	}
 	return error;
+}
+
+void
+tlsc_segment_own(struct tlsc_segment *seg)
+{
+	(void)fcntl(seg->fd, F_SETFD, FD_CLOEXEC);
+}
+
+void
+tlsc_segment_disown(struct tlsc_segment *seg)
+{
+	seg->fd = -1;
+	tlsc_segment_release(seg);
 }
 #else
 static int
@@ -108,6 +133,16 @@ int
 tlsc_segment_adopt(struct tlsc_segment *seg, int fd, size_t min)
 {
 	return TLSCACHE_E_FORMAT;
+}
+
+void
+tlsc_segment_own(struct tlsc_segment *seg)
+{
+}
+
+void
+tlsc_segment_disown(struct tlsc_segment *seg)
+{
 }
 #endif
 

@@ -25,9 +25,12 @@ int tlsc_segment_new(struct tlsc_segment *, size_t size, const char *name);
 
 /*
  * Map what fd holds. TLSCACHE_E_FORMAT when it is not a memory file of at
- * least min bytes whose size is sealed. Takes fd over on success.
+ * least min bytes whose size is sealed. Nothing is done to fd itself before
+ * the caller, who has looked at the contents, says own or disown.
  */
 int tlsc_segment_adopt(struct tlsc_segment *, int fd, size_t min);
+void tlsc_segment_own(struct tlsc_segment *);
+void tlsc_segment_disown(struct tlsc_segment *);
 
 /* Unmap and close. The memory goes with its last mapping. */
 void tlsc_segment_release(struct tlsc_segment *);

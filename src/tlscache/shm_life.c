@@ -110,10 +110,11 @@ tlsc_store_adopt(struct tlsc_store **sp, int fd)
 			error = TLSCACHE_E_FORMAT;
 	}
 	if (error != TLSCACHE_OK) {
-		store->segment.fd = -1; /* stays the caller's */
+		tlsc_segment_disown(&store->segment);
 		tlsc_store_free(store);
 		return error;
 	}
+	tlsc_segment_own(&store->segment);
 	*sp = store;
 	return TLSCACHE_OK;
 }

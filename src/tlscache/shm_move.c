@@ -105,6 +105,8 @@ retire(struct tlsc_shard *shard, struct cursor *cursor)
 	    memory_order_relaxed);
 	cursor->used = atomic_load_explicit(&shard->shared->used,
 	    memory_order_relaxed);
+	if (cursor->used > shard->store->geometry.ring)
+		cursor->used = 0; /* damaged: no walk round and round */
 	cursor->left = cursor->used;
 	tlsc_shard_unlock(shard);
 	return TLSCACHE_OK;

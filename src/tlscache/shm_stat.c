@@ -98,13 +98,16 @@ tlsc_count_carry(struct tlsc_store *to, struct tlsc_shard *shard)
 	for (i = 0; i < TLSC_COUNTERS; i++) {
 		_Atomic uint64_t *counter = &shard->shared->counter[i];
 
-		if (i == TLSC_COUNT_evicted_age_min)
+		if (i == TLSC_COUNT_evicted_age_min) {
 			min_unlocked(&to->counter[i], counter_get(counter));
-		else if (is_sum(i) && !is_level(i))
+			min_unlocked(&to->counter[i],
+			    counter_get(&from->counter[i]));
+		} else if (is_sum(i) && !is_level(i)) {
 			(void)atomic_fetch_add_explicit(&to->counter[i],
 			    counter_get(counter) +
 			    atomic_exchange(&from->counter[i], 0),
 			    memory_order_relaxed);
+		}
 		atomic_store_explicit(counter, 0, memory_order_relaxed);
 	}
 }

@@ -87,8 +87,10 @@
  * handle, made before the segment was shared or checked in full; every offset
  * and length is copied out, checked and used from the copy; bytes that did not
  * pass the check are not returned. What is trusted is the mutexes: they are
- * the C library's, and it trusts their memory. The check tells damage, not
- * forgery: who can write to the segment can read the key in it.
+ * the C library's, which keeps pointers in their memory and writes through
+ * them; so nobody takes a lock here with more rights than a worker has. The
+ * check tells damage, not forgery: who can write to the segment can read the
+ * key in it.
  */
 #include "config.h"
 
@@ -369,6 +371,8 @@ tlsc_store_expire(struct tlsc_store *store, size_t work, int64_t now)
 	struct tlsc_shard shard;
 	size_t wiped = 0;
 
+	if (work / store->geometry.shards >= slots)
+		work = (size_t)store->geometry.shards * slots;
 	while (work > 0) {
 		stretch = slots - store->expire_slot;
 		if (stretch > EXPIRE_STRETCH)

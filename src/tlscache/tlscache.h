@@ -96,7 +96,10 @@ TLSCACHE_API void tlscache_close(struct tlscache *);
  * (SSL_CTX_set_session_id_context) and the time-out (SSL_CTX_set_timeout): no
  * session resumes later than that after its full handshake, renewed or not.
  * A connection that a callback moves to another SSL_CTX (SSL_set_SSL_CTX)
- * uses that one's cache. The cache must outlive ctx.
+ * uses that one's cache. OpenSSL looks sessions up before it calls a servername
+ * callback, and tells the SSL_CTX of before when one is to be removed: attach
+ * one cache to all that connections move between, or move them in the
+ * ClientHello callback. The cache must outlive ctx.
  */
 TLSCACHE_API int tlscache_attach(struct tlscache *, SSL_CTX *)
     TLSCACHE_MUST_CHECK;
@@ -149,13 +152,18 @@ TLSCACHE_API int tlscache_fetch(struct tlscache *, const void *id,
 TLSCACHE_API int tlscache_claim(struct tlscache *, const void *id,
     size_t idlen, int64_t now) TLSCACHE_MUST_CHECK;
 
-/* Remove and wipe the entry. TLSCACHE_E_MISS when there was none. */
+/*
+ * Remove and wipe the entry. TLSCACHE_E_MISS when there was none. This and the
+ * three above: TLSCACHE_E_BUSY when a stopped process holds the lock,
+ * TLSCACHE_E_RETIRED after tlscache_move().
+ */
 TLSCACHE_API int tlscache_remove(struct tlscache *, const void *id,
     size_t idlen);
 
 /*
- * Wipe entries that have expired; looks at no more than `work` entries and
- * goes on from there at the next call. Returns how many were wiped. A server
+ * Wipe entries that have expired; looks at no more than `work` places where an
+ * entry may be (there is one for each hundred bytes or so; SIZE_MAX: at all of
+ * them) and goes on from there at the next call. Returns how many were wiped. A server
  * that has nothing to do calls it now and then, so that no secret outlives
  * its time.
  */

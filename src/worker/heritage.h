@@ -44,6 +44,7 @@ struct heritage {
 	struct listener *listeners;
 	size_t nlisteners;
 	struct heritage_ids ids;
+	struct tlscache *sessions; /* NULL: none */
 	struct slot *slot;
 	unsigned worker;     /* this worker's number, from 0 */
 	unsigned generation; /* counts configurations, from 1 */
@@ -85,5 +86,13 @@ struct control_msg {
  */
 #define WORKER_EXIT_SETUP 3
 _Noreturn void worker_main(const struct heritage *);
+
+/*
+ * In a child of its own, signals blocked: move the sessions of another cache
+ * to h->sessions and exit, 0 or WORKER_EXIT_SETUP, or WORKER_EXIT_MOVE when
+ * not all could be moved.
+ */
+#define WORKER_EXIT_MOVE 4
+_Noreturn void worker_move(const struct heritage *, struct tlscache *from);
 
 #endif

@@ -114,7 +114,8 @@ worker_init(struct worker *w, const struct heritage *h, struct err *err)
 	evsignal_assign(&w->stop, w->base, SIGTERM, stop_event_cb, w);
 	evtimer_assign(&w->deadline, w->base, deadline_event_cb, w);
 	if (event_add(&w->stop, NULL) == -1 ||
-	    acceptor_init(&w->acceptor, w->base, w->hub, h) == -1)
+	    acceptor_init(&w->acceptor, w->base, w->hub, h) == -1 ||
+	    sessions_expire_init(w) == -1)
 		return err_set(err, NULL, "out of memory");
 	if (control_init(w) == -1)
 		return err_set(err, NULL, "control socket: %s",

@@ -55,6 +55,7 @@ struct worker {
 	struct event control;
 	struct event stop;
 	struct event deadline;
+	struct event expire;
 	bool draining;
 };
 
@@ -75,5 +76,8 @@ void control_failed(const struct heritage *, const char *why);
  * back. 0, or -1 with the error text.
  */
 int privs_drop(const struct heritage *, struct err *);
+
+/* sessions.c: wipe what has expired, if that is this worker's task. */
+int sessions_expire_init(struct worker *);
 
 #endif

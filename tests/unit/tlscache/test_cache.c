@@ -180,6 +180,15 @@ START_TEST(buffer_too_small)
 }
 END_TEST
 
+START_TEST(all_that_has_expired)
+{
+	ck_assert_int_eq(store(id, 32, 100), TLSCACHE_OK);
+	ck_assert_uint_eq(tlscache_expire(cache, SIZE_MAX, NOW + 99), 0);
+	ck_assert_uint_eq(tlscache_expire(cache, SIZE_MAX, NOW + 100), 1);
+	ck_assert_uint_eq(count().expired, 1);
+}
+END_TEST
+
 START_TEST(expires_to_the_second)
 {
 	ck_assert_int_eq(store(id, 32, 100), TLSCACHE_OK);
@@ -434,10 +443,11 @@ START_TEST(damaged_header_is_refused)
 		ck_assert_msg(tlscache_adopt(&other, fd) ==
 		    TLSCACHE_E_FORMAT, "byte %zu", i);
 		ck_assert_ptr_null(other);
-		ck_assert_int_ne(fcntl(fd, F_GETFD), -1);
+		ck_assert_int_eq(fcntl(fd, F_GETFD), 0);
 		p[i] ^= 0x10;
 	}
 	ck_assert_int_eq(tlscache_adopt(&other, fd), TLSCACHE_OK);
+	ck_assert_int_eq(fcntl(fd, F_GETFD), FD_CLOEXEC);
 	tlscache_close(other);
 	munmap(p, 4096);
 }
@@ -517,6 +527,7 @@ cache_suite(void)
 	tcase_add_loop_test(tc, round_trip, 1, TLSCACHE_ID_MAX + 1);
 	tcase_add_test(tc, ids_of_other_lengths_are_others);
 	tcase_add_test(tc, buffer_too_small);
+	tcase_add_test(tc, all_that_has_expired);
 	tcase_add_test(tc, expires_to_the_second);
 	tcase_add_test(tc, claimed_once);
 	tcase_add_test(tc, removed);

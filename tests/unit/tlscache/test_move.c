@@ -217,6 +217,38 @@ START_TEST(what_has_expired_stays_behind)
 }
 END_TEST
 
+/* Unbounded, the walk would take the time-out of the test. */
+START_TEST(damaged_length_of_what_is_used)
+{
+	struct tlsc_shard shard;
+	uint32_t i;
+
+	open_to(8 << 20);
+	for (i = 0; i < from->geometry.shards; i++) {
+		shard = tlsc_shard_at(from, i);
+		atomic_store(&shard.shared->used, UINT32_MAX);
+	}
+	ck_assert_int_eq(tlsc_store_move(to, from, LOAD_NOW + 20), 0);
+	ck_assert_uint_eq(count(to).entries, 0);
+	ck_assert_uint_eq(count(from).entries, 0);
+}
+END_TEST
+
+START_TEST(minimum_of_an_earlier_move_is_kept)
+{
+	struct tlsc_store *third = load_store(4 << 20);
+
+	open_to(8 << 20);
+	atomic_store(&tlsc_shard_at(from, 0).shared->counter[
+	    TLSC_COUNT_evicted_age_min], 8); /* kept as one more */
+	ck_assert_int_eq(tlsc_store_move(third, from, LOAD_NOW + 20), 0);
+	ck_assert_uint_eq(count(third).evicted_age_min, 7);
+	ck_assert_int_eq(tlsc_store_move(to, third, LOAD_NOW + 20), 0);
+	ck_assert_uint_eq(count(to).evicted_age_min, 7);
+	tlsc_store_free(third);
+}
+END_TEST
+
 START_TEST(moving_again_changes_nothing)
 {
 	struct tlscache_stat first, second;
@@ -353,6 +385,8 @@ move_suite(void)
 	tcase_add_test(tc, the_old_one_is_retired_in_all_processes);
 	tcase_add_test(tc, what_is_there_already_is_younger);
 	tcase_add_test(tc, what_has_expired_stays_behind);
+	tcase_add_test(tc, damaged_length_of_what_is_used);
+	tcase_add_test(tc, minimum_of_an_earlier_move_is_kept);
 	tcase_add_test(tc, moving_again_changes_nothing);
 	tcase_add_test(tc, moves_that_make_no_sense);
 	tcase_add_loop_test(tc, claims_during_the_move, 0, 20);

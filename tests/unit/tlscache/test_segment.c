@@ -122,6 +122,8 @@ START_TEST(adopted_is_the_same_memory)
 	ck_assert_int_eq(tlsc_segment_adopt(&other, fd, 4096), TLSCACHE_OK);
 	ck_assert_int_eq(other.fd, fd);
 	ck_assert_uint_eq(other.size, seg.size);
+	ck_assert_int_eq(fcntl(fd, F_GETFD) & FD_CLOEXEC, 0);
+	tlsc_segment_own(&other);
 	ck_assert_int_eq(fcntl(fd, F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
 	memcpy(other.base, "hello", 5);
 	ck_assert_mem_eq(seg.base, "hello", 5);
