@@ -140,6 +140,20 @@ def test_replay_across_reloads(start, early, sizes):
             assert r["accepted"] == n
 
 
+def test_replay_across_upgrades(start, early):
+    """A new program adopts the segment, again and again."""
+    def upgrade(_):
+        mark = d.mark()
+        d.signal(signal.SIGUSR2)
+        d.wait_log(r"upgraded: generation", mark)
+
+    n = herd.size(50, 500)
+    with start(herd.site(workers=8, body=EARLY)) as d:
+        r = during(upgrade, lambda: replay(d, early, 9, "--sessions", str(n)))
+        assert d.log().count("upgraded: generation") > 0
+        assert r["accepted"] == n
+
+
 def test_replay_while_workers_are_killed(start, early):
     def kill(_):
         living = list(d.workers().values())
