@@ -124,12 +124,13 @@ static int
 test(const struct options *o, struct conf *conf)
 {
 	char *path = xstrdup(o->master.path);
+	int result;
 
 	if (o->print)
 		conf_print(conf, stdout);
-	if (master_test(conf) == -1)
-		return 1;
-	fprintf(stderr, "%s: the configuration is good\n", path);
+	result = master_test(conf);
+	if (result == 0)
+		fprintf(stderr, "%s: the configuration is good\n", path);
 	free(path);
-	return 0;
+	return result == 0 ? 0 : 1;
 }

@@ -30,12 +30,16 @@ HANDSHAKES = {
     "req13-resumed": ("tickets", ("--tls", "1.3", *REQUEST, *RESUME)),
     "early13": ("early", ("--tls", "1.3", *REQUEST, "--early")),
 }
+# The same without a backend, tlsherd alone: how far it is from the floor.
+ECHO = {"echo13": "full13", "echo12": "full12", "echo-id12": "id12",
+        "echo-stateful13": "stateful13"}
+HANDSHAKES.update({echo: HANDSHAKES[row] for echo, row in ECHO.items()})
 KEPT = {"ka1": 1, "ka64": 64}
 BULK = ("down", "up")
 OTHERS = ("idle", "latency", "storm", "cores")
 ROWS = (*HANDSHAKES, *KEPT, *BULK, *OTHERS)
 RESUMED = ("id12", "ticket12", "ticket13", "stateful13", "req13-resumed",
-           "early13")
+           "early13", "echo-id12", "echo-stateful13")
 UNITS = {"down": "s/GiB", "up": "s/GiB", "idle": "bytes",
          "latency": "ms p99", "storm": "s", "cores": "1/s"}
 GIB = 1 << 30
@@ -52,7 +56,13 @@ def variant(row):
     return HANDSHAKES[row][0] if row in HANDSHAKES else "tickets"
 
 
+def service(row):
+    return "echo" if row in ECHO else "proxy"
+
+
 def has(server, row):
+    if row in ECHO:
+        return server == "tlsherd"
     # hitch gives session ids without being told to.
     if server == "hitch" and row in ("id12", "full12-id"):
         return True
@@ -103,16 +113,17 @@ class Measure:
         for server in self.running.values():
             server.end()
 
-    def server(self, name, kind):
-        key = name, kind
+    def server(self, name, kind, service="proxy"):
+        key = name, kind, service
         if key not in self.running:
-            self.running[key] = Server(self.site, name, kind)
+            self.running[key] = Server(self.site, name, kind,
+                                       service=service)
         return self.running[key]
 
     def sample(self, name, row):
         if row in OTHERS:
             return getattr(self, row)(name)
-        return self.cpu(self.server(name, variant(row)), row)
+        return self.cpu(self.server(name, variant(row), service(row)), row)
 
     def options(self, row):
         if row in HANDSHAKES:
@@ -202,15 +213,20 @@ class Measure:
                          "1 worker us": spent[1]}
 
     def floor(self, row):
-        """What OpenSSL alone takes; None for rows without a floor."""
-        name = row if row != "early13" else None
-        if name is None or row in OTHERS:
+        """What OpenSSL alone takes, and TCP to accept and close; None for
+        rows without a floor."""
+        if row in (*OTHERS, "early13"):
             return None
-        out = subprocess.run(
-            [self.site.tool("floor"), name, self.site.folder + "/cert.pem",
+        least = self.run_floor(ECHO.get(row, row))
+        if row in HANDSHAKES:
+            least += self.run_floor("tcp")
+        return least / (1e6 if row in BULK else 1)
+
+    def run_floor(self, what):
+        return float(subprocess.run(
+            [self.site.tool("floor"), what, self.site.folder + "/cert.pem",
              self.site.folder + "/key.pem", str(min(1, self.seconds))],
-            check=True, capture_output=True, text=True, timeout=60).stdout
-        return float(out) / (1e6 if row in BULK else 1)
+            check=True, capture_output=True, text=True, timeout=60).stdout)
 
     # Counts, free of noise: tlsherd with one worker.
 
@@ -226,7 +242,7 @@ class Measure:
 
     def calls(self, row, at_once):
         kind, options = HANDSHAKES[row]
-        server = Server(self.site, "tlsherd", kind, 1)
+        server = Server(self.site, "tlsherd", kind, 1, service=service(row))
         out = self.site.folder + "/strace"
         worker = max(server.pids())
 
@@ -261,6 +277,7 @@ class Measure:
             out = f"{folder}/{n}."
             server = Server(
                 self.site, "tlsherd", kind, 1, seconds=60,
+                service=service(row),
                 prefix=[self.site.build + "/libtool", "--mode=execute",
                         "valgrind", "-q", "--tool=callgrind",
                         f"--callgrind-out-file={out}%p"])
