@@ -20,6 +20,7 @@
 /* The whole cache in a minute: about one place for so many bytes. */
 #define ROUND_S 60
 #define BYTES_PER_PLACE 100
+#define PLACES_MIN 4096
 
 static void expire_event_cb(evutil_socket_t, short, void *);
 
@@ -41,7 +42,8 @@ expire_event_cb(evutil_socket_t fd, short what, void *arg)
 	const struct heritage *h = ((struct worker *)arg)->heritage;
 
 	(void)tlscache_expire(h->sessions,
-	    h->conf->cache_size / BYTES_PER_PLACE / ROUND_S + 1, clock_wall());
+	    h->conf->cache_size / BYTES_PER_PLACE / ROUND_S + PLACES_MIN,
+	    clock_wall());
 }
 
 void

@@ -3,6 +3,7 @@
 
 import json
 import os
+import signal
 
 import pytest
 
@@ -123,3 +124,23 @@ def test_ticket_key_unknown(start, control, tmp, version):
         d.reload()
         assert offer(d, ctx, session) == "full"
         assert counters.added()["key_unknown"] == 1
+
+
+def test_what_expires_is_wiped(start, control):
+    """Also when nobody asks for it, and by a worker that has taken over."""
+    def cache():
+        done = herd.run(herd.CTL, "-s", control, "--json", "sessions")
+        return json.loads(done.stdout)["cache"]
+
+    top = "session_cache { timeout = 1s size = 128K }"
+    with start(site(control, top=top)) as d:
+        d.faults_allowed = "was killed by signal 9"
+        for n in (1, 2):
+            clients.trace(d, ctx=clients.context(clients.TLS12))
+            assert cache()["stores"] == n
+            herd.wait_for("the wiping", lambda: cache()["expired"] == n)
+            assert cache()["entries"] == 0
+            first = d.wait_workers(2)[0]
+            os.kill(first, signal.SIGKILL)
+            herd.wait_for("the next one",
+                          lambda: d.workers().get(0) not in (None, first))
