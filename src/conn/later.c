@@ -134,8 +134,7 @@ look_again(struct conn *c)
 	if (c->flags & CONN_F_DOUBT)
 		c->flags |= CONN_F_READABLE;
 	c->flags &= ~(CONN_F_DOUBT | CONN_F_RECHECK_SERVICE);
-	if (service && c->state == CONN_OPEN &&
-	    c->listener->ops->recheck != NULL)
+	if (service && conn_serves(c) && c->listener->ops->recheck != NULL)
 		c->listener->ops->recheck(c);
 	conn_leave(c);
 }

@@ -173,6 +173,10 @@ client_new(const struct client_how *how)
 	p->step = how->step;
 	if (!how->raw)
 		client_tls(p, how);
+	if (how->early != NULL) {
+		p->early = true;
+		peer_send_early(p, how->early);
+	}
 	ck_assert_int_eq(conn_new(world.hub, &world.listener, sv[0],
 	    (struct sockaddr *)&ss, len), 0);
 	return p;
@@ -198,6 +202,17 @@ void
 peer_send_text(struct peer *p, const char *text)
 {
 	peer_send(p, text, strlen(text));
+}
+
+void
+peer_send_early(struct peer *p, const char *text)
+{
+	size_t n;
+
+	ck_assert(p->early);
+	ck_assert_int_eq(SSL_write_early_data(p->ssl, text, strlen(text), &n),
+	    1);
+	ck_assert_uint_eq(n, strlen(text));
 }
 
 static uint8_t *
@@ -298,7 +313,7 @@ talk_tls(struct peer *p)
 	size_t n;
 
 	ERR_clear_error();
-	if (!p->connected)
+	if (!p->connected && !p->early)
 		p->connected = SSL_do_handshake(p->ssl) == 1;
 	if (p->connected && p->out.pos < p->out.len &&
 	    SSL_write_ex(p->ssl, p->out.data + p->out.pos,

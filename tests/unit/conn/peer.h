@@ -31,6 +31,7 @@ struct peer {
 	bool mute;	   /* writes nothing */
 	bool finish;	   /* close_notify or TCP's end, once all is sent */
 	bool finished;
+	bool early;	   /* early data may follow: no handshake yet */
 	bool connected;	   /* the handshake is complete */
 	bool eof, reset;   /* what TCP said */
 	bool closed;	   /* close_notify came */
@@ -45,6 +46,7 @@ struct client_how {
 	const char *sni;
 	const char *alpn;
 	const char *ciphers;
+	const char *early; /* sent at once; see peer_send_early() */
 	size_t step;
 	bool raw;	/* no TLS; for peer_send() of whatever bytes */
 	bool local;	/* over a Unix socket */
@@ -59,6 +61,8 @@ struct peer *client_connect(const struct client_how *);
 /* Queue a copy of the bytes. */
 void peer_send(struct peer *, const void *, size_t);
 void peer_send_text(struct peer *, const char *);
+/* Early data, as long as p->early is not made false. */
+void peer_send_early(struct peer *, const char *);
 /* Queue len bytes of a random sequence that only seed decides. */
 void peer_send_noise(struct peer *, size_t len, unsigned seed);
 bool peer_got(const struct peer *, const char *);

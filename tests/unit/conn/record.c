@@ -9,10 +9,12 @@
 #include "record.h"
 
 static void record_begin(struct conn *);
+static void record_early(struct conn *);
 static void record_ready(struct conn *);
 static void record_data(struct conn *, const uint8_t *, size_t);
 static void record_eof(struct conn *, bool);
 static void record_room(struct conn *);
+static void record_recheck(struct conn *);
 static void record_drain(struct conn *);
 static void record_closed(struct conn *);
 
@@ -22,10 +24,12 @@ const struct conn_ops record_ops = {
 	.name = "record",
 	.state_size = 24,
 	.begin = record_begin,
+	.early = record_early,
 	.ready = record_ready,
 	.data = record_data,
 	.eof = record_eof,
 	.room = record_room,
+	.recheck = record_recheck,
 	.drain = record_drain,
 	.closed = record_closed,
 };
@@ -67,6 +71,12 @@ record_begin(struct conn *c)
 }
 
 static void
+record_early(struct conn *c)
+{
+	note(c, 'y');
+}
+
+static void
 record_ready(struct conn *c)
 {
 	note(c, 'r');
@@ -94,6 +104,12 @@ static void
 record_room(struct conn *c)
 {
 	note(c, 'o');
+}
+
+static void
+record_recheck(struct conn *c)
+{
+	note(c, 'k');
 }
 
 static void

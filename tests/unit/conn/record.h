@@ -2,8 +2,8 @@
 /*
  * A service that writes down what happens to its connection:
  *
- *	b begin   r ready   d data   e end in order   E end by a cut
- *	o room    D drain   C closed
+ *	b begin   y early   r ready   d data   e end in order   E end by a cut
+ *	o room    k recheck   D drain   C closed
  *
  * and does something at one of these events if told so.
  */

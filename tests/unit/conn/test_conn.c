@@ -32,6 +32,7 @@ main(void)
 	pki_setup();
 	runner = srunner_create(close_suite());
 	srunner_add_suite(runner, deadline_suite());
+	srunner_add_suite(runner, early_suite());
 	srunner_add_suite(runner, handshake_suite());
 	srunner_add_suite(runner, kv_suite());
 	srunner_add_suite(runner, log_suite());

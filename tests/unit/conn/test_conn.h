@@ -9,6 +9,7 @@
 
 Suite *close_suite(void);
 Suite *deadline_suite(void);
+Suite *early_suite(void);
 Suite *handshake_suite(void);
 Suite *kv_suite(void);
 Suite *log_suite(void);
