@@ -113,6 +113,8 @@ struct upgrade_test {
 	struct event readable;
 	char text[2048];
 	size_t len;
+	struct event soon; /* the exec, after so many turns of the loop */
+	unsigned turns;
 };
 
 struct master {
@@ -222,7 +224,11 @@ pid_t process_move(const struct generation *, struct tlscache *from);
  */
 pid_t process_ask(const struct master *, const char **argv, int description,
     int *output);
-/* The same in our place. Returns when it fails: errno, nothing has changed. */
+void process_hold_signals(bool);
+/*
+ * The same in our place, with signals held. Returns when it fails: errno,
+ * nothing has changed.
+ */
 void process_become(const struct master *, const char **argv,
     int description);
 /* Nothing that is printed goes anywhere any more. */

@@ -191,6 +191,10 @@ observe_line(struct master *m)
 	struct tlscache_stat stat;
 	char line[REPORT_LINE_MAX];
 
+	if (m->sessions == NULL) {
+		observe_line_begin(m);
+		return;
+	}
 	tlscache_stat(m->sessions, &stat);
 	period.before = &m->line_stat;
 	period.now = &stat;

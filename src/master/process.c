@@ -66,7 +66,7 @@ process_start(struct master *m, struct generation *g, unsigned worker)
 	h.listeners = g->listeners;
 	h.nlisteners = g->nlisteners;
 	h.ids = g->ids;
-	h.sessions = g->cache->sessions;
+	h.sessions = g->cache != NULL ? g->cache->sessions : NULL;
 	h.slot = p->slot;
 	h.worker = worker;
 	h.generation = g->number;
@@ -291,20 +291,28 @@ ask(const char **argv, int output)
 	_exit(127);
 }
 
-/* A signal between the two programs would end the process: none is lost. */
+void
+process_hold_signals(bool hold)
+{
+	sigset_t set;
+
+	if (hold)
+		sigfillset(&set);
+	else
+		sigemptyset(&set);
+	sigprocmask(SIG_SETMASK, &set, NULL);
+}
+
+/* With signals held: one between the programs would end the process. */
 void
 process_become(const struct master *m, const char **argv, int description)
 {
-	sigset_t all, old;
 	int saved;
 
-	sigfillset(&all);
-	sigprocmask(SIG_SETMASK, &all, &old);
 	handover_pass(m, description, true);
 	(void)execv(argv[0], (char *const *)(void *)argv);
 	saved = errno;
 	handover_pass(m, description, false);
-	sigprocmask(SIG_SETMASK, &old, NULL);
 	errno = saved;
 }
 

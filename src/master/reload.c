@@ -39,7 +39,10 @@ reload_begin(struct master *m)
 	}
 	if (m->state != MASTER_RUNNING)
 		return;
-	m->reload_again = false;
+	/* A cache is not moved on before all that comes to it is there. */
+	m->reload_again = m->mover != 0;
+	if (m->reload_again)
+		return;
 	m->retry_at = 0;
 	reload_settle(m);
 	if (!m->current->handed_over)
@@ -255,6 +258,8 @@ reload_moved(struct master *m, int status)
 		log_warnx("session_cache.size: some sessions are lost");
 	observe_line_begin(m);
 	reload_closed(m);
+	if (m->state == MASTER_RUNNING)
+		master_next(m);
 }
 
 static void

@@ -33,6 +33,8 @@ static void test_event_cb(evutil_socket_t, short, void *);
 static void test_end(struct master *);
 static const char *last_line(char *);
 static const char **arguments(const struct master *, bool);
+static void take_over_soon(struct master *);
+static void soon_event_cb(evutil_socket_t, short, void *);
 static void take_over(struct master *);
 
 void
@@ -99,7 +101,7 @@ upgrade_tested(struct master *m, int status)
 		    "over", program);
 	m->test.pid = 0;
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0 && accepted)
-		take_over(m);
+		take_over_soon(m);
 	else
 		upgrade_abort(m, why.text);
 }
@@ -217,6 +219,38 @@ arguments(const struct master *m, bool test)
 	return argv;
 }
 
+/*
+ * A signal that libevent has caught and not told us yet would be lost with this
+ * program. So no more are let in, and the event loop turns twice before the
+ * exec: once to hear of those caught, once to have called us for them. What
+ * comes meanwhile stays with the kernel, for whichever program is next.
+ */
+static void
+take_over_soon(struct master *m)
+{
+	test_end(m);
+	process_hold_signals(true);
+	m->test.turns = 2;
+	evtimer_assign(&m->test.soon, m->base, soon_event_cb, m);
+	event_active(&m->test.soon, EV_TIMEOUT, 1);
+}
+
+static void
+soon_event_cb(evutil_socket_t fd, short what, void *arg)
+{
+	static const struct timeval at_once = { 0, 0 };
+	struct master *m = arg;
+
+	if (m->test.turns-- > 0) {
+		event_add(&m->test.soon, &at_once);
+		return;
+	}
+	/* One of them may have been to stop. */
+	if (m->state == MASTER_TESTING)
+		take_over(m);
+	process_hold_signals(false);
+}
+
 /* Does not return unless the exec fails: then nothing has changed. */
 static void
 take_over(struct master *m)
@@ -225,10 +259,8 @@ take_over(struct master *m)
 	struct err err;
 	int description;
 
-	test_end(m);
 	reload_settle(m);
-	if (m->sessions != NULL)
-		observe_line(m);
+	observe_line(m);
 	description = handover_write(m, &err);
 	if (description == -1) {
 		upgrade_abort(m, err.text);

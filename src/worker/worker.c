@@ -140,6 +140,7 @@ worker_drain(struct worker *w)
 	control_tell(w->heritage, CONTROL_DRAINED);
 	conn_hub_drain(w->hub);
 	event_add(&w->deadline, &after);
+	w->drained = true;
 	if (conn_hub_count(w->hub) == 0)
 		event_base_loopbreak(w->base);
 }
@@ -149,7 +150,7 @@ gone_cb(void *arg)
 {
 	struct worker *w = arg;
 
-	if (w->draining && conn_hub_count(w->hub) == 0)
+	if (w->drained && conn_hub_count(w->hub) == 0)
 		event_base_loopbreak(w->base);
 	else
 		acceptor_room(&w->acceptor);

@@ -57,6 +57,7 @@ struct worker {
 	struct event deadline;
 	struct event expire;
 	bool draining;
+	bool drained; /* accepts no more, and ends with its last connection */
 };
 
 void worker_drain(struct worker *);

@@ -270,6 +270,22 @@ def test_graceful_stop_waits_for_a_transfer(start):
         assert line["out"] == str(len(data))
 
 
+def test_graceful_stop_serves_the_queue(start):
+    """Also behind somebody who has gone away again."""
+    with start(herd.site("echo", workers=1)) as d:
+        worker = d.wait_workers(1)[0]
+        target = d.target()
+        os.kill(worker, signal.SIGSTOP)
+        d.signal(signal.SIGQUIT)
+        d.wait_log("finishing")
+        clients.tcp(target).close()
+        with clients.tcp(target) as sock:
+            os.kill(worker, signal.SIGCONT)
+            with clients.context().wrap_socket(sock) as tls:
+                says(tls, b"x")
+        assert d.wait_end() == 0
+
+
 def test_graceful_stop_has_an_end(start):
     """A client that stays is cut off when drain_timeout is over."""
     with start(herd.site("echo", top='drain_timeout = "700ms"')) as d:
