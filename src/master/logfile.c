@@ -53,8 +53,10 @@ logfile_share(struct master *m)
 
 	if (log_fd() == -1)
 		return;
+	/* A generation that is not serving yet may have another log. */
 	TAILQ_FOREACH(p, &m->processes, entry)
-		process_tell(p, CONTROL_LOG, 0, log_fd());
+		if (m->next == NULL || p->generation != m->next)
+			process_tell(p, CONTROL_LOG, 0, log_fd());
 }
 
 void

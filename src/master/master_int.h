@@ -84,6 +84,7 @@ struct process {
 	bool ready;
 	bool drained;	 /* accepts no more */
 	bool killed;	 /* by us */
+	bool reaped;	 /* its pid may be somebody else's now */
 	char *failure;	 /* what it could not do, in its own words */
 };
 TAILQ_HEAD(process_list, process);
@@ -140,6 +141,7 @@ struct master {
 	bool upgrade_again;   /* the same */
 	struct upgrade_test test;
 	pid_t mover; /* moves sessions to a cache of another size; 0: none */
+	int64_t mover_kill_at; /* clock_mono_us() */
 	int64_t retry_at; /* clock_mono_us(): finish an upgrade; 0: no need */
 	int64_t started;      /* clock_wall() */
 	int notify;	      /* daemon: the waiting parent, or -1 */
@@ -206,6 +208,7 @@ void process_watch(struct process *);
 /* Hear what it has to say; before judging a death, its last words. */
 void process_listen(struct process *);
 void process_kill(struct process *);
+void process_signal(const struct process *, int);
 void process_free(struct process *);
 /*
  * Become a daemon: returns in the child, with a descriptor to say "serving"

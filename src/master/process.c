@@ -23,6 +23,9 @@
 #include "master/handover.h"
 #include "master/master_int.h"
 
+/* From one worker, before others have their turn. */
+#define MESSAGES 64
+
 static void control_event_cb(evutil_socket_t, short, void *);
 static void process_hang_up(struct process *);
 _Noreturn static void ask(const char **, int);
@@ -149,10 +152,13 @@ void
 process_listen(struct process *p)
 {
 	struct control_msg msg;
+	unsigned left;
 	ssize_t n;
 	int fd;
 
-	while (p->fd != -1) {
+	for (left = MESSAGES; p->fd != -1; left--) {
+		if (left == 0)
+			return;
 		n = fd_recv(p->fd, &msg, sizeof(msg), &fd);
 		if (fd != -1)
 			close(fd);
@@ -203,7 +209,14 @@ void
 process_kill(struct process *p)
 {
 	p->killed = true;
-	(void)kill(p->pid, SIGKILL);
+	process_signal(p, SIGKILL);
+}
+
+void
+process_signal(const struct process *p, int sig)
+{
+	if (!p->reaped)
+		(void)kill(p->pid, sig);
 }
 
 void

@@ -7,6 +7,9 @@
  */
 #include "config.h"
 
+#include <sys/wait.h>
+
+#include <signal.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -15,6 +18,8 @@
 
 /* How long until an upgrade that failed after the exec is tried again. */
 #define RETRY_S 10
+/* Moving a gigabyte of sessions takes seconds. */
+#define MOVE_WITHIN_S INT64_C(3600)
 
 static void tell_verdict(struct master *);
 static void warn_fixed(const struct conf *, const struct conf *);
@@ -189,6 +194,8 @@ reload_overdue(struct master *m)
 	int64_t now = clock_mono_us();
 	struct process *p;
 
+	if (m->mover != 0 && now >= m->mover_kill_at)
+		(void)kill(m->mover, SIGKILL);
 	TAILQ_FOREACH(p, &m->processes, entry) {
 		if (!p->generation->draining || p->killed ||
 		    now < p->generation->kill_at)
@@ -244,6 +251,7 @@ change_cache(struct master *m, struct generation *old)
 	if (from == NULL || m->sessions == NULL)
 		return;
 	m->mover = process_move(m->current, from);
+	m->mover_kill_at = clock_mono_us() + MOVE_WITHIN_S * 1000000;
 	if (m->mover == -1) {
 		m->mover = 0;
 		log_warn("session_cache.size: the sessions are lost");
@@ -254,8 +262,10 @@ void
 reload_moved(struct master *m, int status)
 {
 	m->mover = 0;
-	if (status != 0)
-		log_warnx("session_cache.size: some sessions are lost");
+	if (m->state < MASTER_FINISHING && status != 0)
+		log_warnx("session_cache.size: %s sessions are lost",
+		    WIFEXITED(status) &&
+		    WEXITSTATUS(status) == WORKER_EXIT_SETUP ? "the" : "some");
 	observe_line_begin(m);
 	reload_closed(m);
 	if (m->state == MASTER_RUNNING)

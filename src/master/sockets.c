@@ -89,8 +89,12 @@ sockets_listen(struct master *m, struct err *err)
 			continue;
 		if (addr_is_unix(&b->wanted) &&
 		    chmod(unix_path(&b->wanted),
-		    (mode_t)b->listen->unix_mode) == -1)
-			return set_error(b, NULL, "chmod", err);
+		    (mode_t)b->listen->unix_mode) == -1) {
+			if (errno != ENOENT)
+				return set_error(b, NULL, "chmod", err);
+			log_warn("%s: nobody can connect before a restart",
+			    b->text);
+		}
 		for (i = 0; i < b->nfds; i++)
 			if (listen(b->fds[i], b->listen->backlog) == -1)
 				return set_error(b, NULL, "listen", err);

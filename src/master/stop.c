@@ -34,6 +34,7 @@ stop_graceful(struct master *m)
 	case MASTER_STOPPING:
 		return;
 	}
+	reload_settle(m);
 	log_notice("finishing");
 	m->state = MASTER_FINISHING;
 	supervise_clear(m);
@@ -55,6 +56,7 @@ stop_fast(struct master *m)
 			process_kill(p);
 		return;
 	}
+	reload_settle(m);
 	log_notice("stopping");
 	stop_all(m);
 }
@@ -96,7 +98,7 @@ stop_all(struct master *m)
 	supervise_clear(m);
 	sockets_close(m);
 	TAILQ_FOREACH(p, &m->processes, entry)
-		(void)kill(p->pid, SIGTERM);
+		process_signal(p, SIGTERM);
 	master_deadline(m, STOP_GRACE);
 	if (TAILQ_EMPTY(&m->processes))
 		stop_done(m);

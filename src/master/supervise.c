@@ -139,6 +139,7 @@ process_gone(struct master *m, struct process *p, int status)
 	unsigned i, worker = p->worker;
 	struct err why;
 
+	p->reaped = true;
 	process_listen(p);
 	death_text(p, status, &why);
 	if (g->draining || m->state >= MASTER_FINISHING) {
@@ -188,8 +189,9 @@ is_fault(const struct process *p, int status)
 {
 	int64_t life = clock_mono_us() - p->started;
 
-	if (p->ready && WIFSIGNALED(status) &&
-	    (WTERMSIG(status) == SIGKILL || WTERMSIG(status) == SIGTERM))
+	/* By somebody's hand; after SIGTERM a worker exits. */
+	if (p->ready && (status == 0 ||
+	    (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)))
 		return life < KILLED_LIFE_US;
 	return life < SHORT_LIFE_US;
 }

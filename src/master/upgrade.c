@@ -42,7 +42,8 @@ upgrade_begin(struct master *m)
 {
 	struct err err;
 
-	if (m->state == MASTER_STARTING || m->state == MASTER_RELOADING) {
+	if (m->state == MASTER_STARTING || m->state == MASTER_RELOADING ||
+	    m->mover != 0) {
 		m->upgrade_again = true;
 		return;
 	}

@@ -7,7 +7,6 @@
  */
 #include "config.h"
 
-#include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -49,14 +48,11 @@ expire_event_cb(evutil_socket_t fd, short what, void *arg)
 void
 worker_move(const struct heritage *h, struct tlscache *from)
 {
-	sigset_t none;
 	struct err err;
-	int sig, error;
+	int error;
 
-	for (sig = 1; sig < NSIG; sig++)
-		(void)signal(sig, SIG_DFL);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
+	worker_signals();
+	worker_hold_signals(false);
 	proctitle_set("moving sessions");
 	fd_close_from(STDERR_FILENO + 1);
 	if (privs_drop(h, &err) == -1)

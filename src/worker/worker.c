@@ -22,8 +22,6 @@
 #include "tls/tls.h"
 #include "worker/worker_int.h"
 
-static void set_signals(void);
-static void hold_signals(bool);
 static int worker_init(struct worker *, const struct heritage *,
     struct err *);
 static void gone_cb(void *);
@@ -40,15 +38,15 @@ worker_main(const struct heritage *h)
 	snprintf(name, sizeof(name), "worker %u", h->worker);
 	log_procinit(name);
 	proctitle_set("%s", name);
-	set_signals();
+	worker_signals();
 	if (privs_drop(h, &err) == -1 || worker_init(&w, h, &err) == -1) {
 		control_failed(h, err.text);
 		exit(WORKER_EXIT_SETUP);
 	}
 	log_debug("ready, generation %u", h->generation);
-	hold_signals(false);
+	worker_hold_signals(false);
 	event_base_dispatch(w.base);
-	hold_signals(true); /* who ends anyway does not die of SIGTERM */
+	worker_hold_signals(true); /* who ends anyway does not die of SIGTERM */
 	conn_hub_free(w.hub);
 	event_base_free(w.base);
 	exit(0);
@@ -58,8 +56,8 @@ worker_main(const struct heritage *h)
  * The master's handlers are not ours. All signals are blocked so far, and stay
  * so until there is a loop to act on them.
  */
-static void
-set_signals(void)
+void
+worker_signals(void)
 {
 	static const int ignored[] = { SIGPIPE, SIGINT, SIGQUIT, SIGHUP,
 		SIGUSR1, SIGUSR2 };
@@ -76,8 +74,8 @@ set_signals(void)
 		sigaction(ignored[i], &sa, NULL);
 }
 
-static void
-hold_signals(bool hold)
+void
+worker_hold_signals(bool hold)
 {
 	sigset_t set;
 

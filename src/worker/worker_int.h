@@ -78,6 +78,10 @@ void control_failed(const struct heritage *, const char *why);
  */
 int privs_drop(const struct heritage *, struct err *);
 
+/* worker.c: a worker's signal handlers; hold all signals back, or no more. */
+void worker_signals(void);
+void worker_hold_signals(bool);
+
 /* sessions.c: wipe what has expired, if that is this worker's task. */
 int sessions_expire_init(struct worker *);
 

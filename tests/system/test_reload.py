@@ -456,3 +456,13 @@ def test_stop_during_a_reload(start, number):
         assert d.wait_end() == 0
         assert not re.search(rf"(stopping|finishing)\n.*{RELOADED}",
                              d.log(), re.DOTALL)
+
+
+def test_the_file_of_a_socket_is_gone(start, tmp):
+    """It costs that socket, and no reload."""
+    path = f"{tmp}/sock"
+    conf = site() + herd.listener(name="local", address=f"unix:{path}")
+    with start(conf) as d:
+        os.unlink(path)
+        d.reload()
+        assert f"unix:{path}: nobody can connect before a restart" in d.log()
