@@ -18,6 +18,7 @@
 
 #define SIZE_MAX_FILE ((size_t)4 << 20)
 #define DEPTH_MAX 16
+#define NAME_SHOWN 80 /* of an assignment, before what is wrong with it */
 
 static int read_file(struct conf_source *, int, const struct loc *,
     struct err *);
@@ -136,7 +137,10 @@ conf_source_assignment(struct conf_source *source, struct conf *conf,
 	char *name, *value;
 
 	memset(source, 0, sizeof(*source));
-	name = xasprintf("-o %s", text);
+	if (strlen(text) > NAME_SHOWN)
+		name = xasprintf("-o %.*s...", NAME_SHOWN, text);
+	else
+		name = xasprintf("-o %s", text);
 	source->name = keep(conf, name);
 	free(name);
 	source->folder = xstrdup(folder);

@@ -94,6 +94,20 @@ START_TEST(refused)
 }
 END_TEST
 
+/* However much of it there is, what is wrong has room. */
+START_TEST(refused_long)
+{
+	char text[2000];
+	struct err err;
+
+	memset(text, 'x', sizeof(text) - 1);
+	text[sizeof(text) - 1] = '\0';
+	ck_assert_ptr_null(load(LISTEN("x", ""), text, &err));
+	ck_assert_msg(strstr(err.text, "xxx...: " WHAT) != NULL, "%s",
+	    err.text);
+}
+END_TEST
+
 Suite *
 assign_suite(void)
 {
@@ -103,6 +117,7 @@ assign_suite(void)
 	tcase_add_test(tc, wins);
 	tcase_add_test(tc, empties);
 	tcase_add_loop_test(tc, refused, 0, COUNT(rows));
+	tcase_add_test(tc, refused_long);
 	suite_add_tcase(suite, tc);
 	return suite;
 }
