@@ -7,7 +7,7 @@
 static struct conf *
 load(const char *text, const char *assignment, struct err *err)
 {
-	static char copy[256];
+	static char copy[2048];
 	char *list[] = { copy };
 
 	snprintf(copy, sizeof(copy), "%s", assignment);
