@@ -7,7 +7,7 @@ group and session settings, and the same plain backend. The figure of most
 rows is CPU time of all processes of the server per operation: rates would
 measure how the client and the server share the machine. Samples are taken
 round by round, each server in turn. "floor" is OpenSSL alone, in memory, and
-for handshakes TCP's accept and close.
+TCP alone for the same exchange with the client.
 """
 
 import argparse
@@ -101,7 +101,8 @@ def port_range(text):
 
 
 def selftest(site):
-    """The client against tlsherd's echo: every kind of operation works."""
+    """The client against tlsherd's echo: every kind of operation works; and
+    the floor."""
     server = servers.Server(site, "tlsherd", "early", 1, service="echo")
     try:
         for options in (("--tls", "1.2", "--resume", "id"),
@@ -124,6 +125,10 @@ def selftest(site):
             raise Trouble(f"kept connections: {told}")
     finally:
         server.end()
+    floor = rows.Measure(site, 0.05, True).floor
+    least = {row: floor(row) for row in ("id12", "ka1", "idle")}
+    if not 0 < least["ka1"] < least["id12"] < least["idle"]:
+        raise Trouble(f"floor: {least}")
     print(f"4 x {SMOKE} operations, none failed")
 
 
@@ -174,7 +179,7 @@ def compare_row(measure, row, result, args):
 
 def rounds_of(row, args):
     """Fewer of what takes long."""
-    if row == "idle" or (row == "storm" and args.quick):
+    if row in ("idle", "echo-idle") or (row == "storm" and args.quick):
         return 1
     if row in (*rows.OTHERS, *rows.BULK):
         return min(2 if args.quick else 3, args.rounds)
@@ -232,7 +237,7 @@ def show(result):
             for name, said in found["notes"].items()]
         if "counts" in found:
             remarks.append(f"{row}, tlsherd: " + ", ".join(
-                f"{key} {value:.1f}"
+                f"{key} {number(value)}"
                 for key, value in found["counts"].items()))
     widths = [max(len(line[i]) for line in lines) for i in range(len(heads))]
     for line in lines:

@@ -2,13 +2,16 @@
 """What is measured: the rows, how one sample of each is taken, and what it is
 called."""
 
+import contextlib
 import json
 import os
 import re
 import signal
 import subprocess
+import tempfile
+import time
 
-from servers import Server, Trouble
+from servers import Server, Trouble, cpu_of, settled
 
 RESUME = ("--resume", "ticket")
 REQUEST = ("--requests", "1")
@@ -34,15 +37,17 @@ HANDSHAKES = {
 ECHO = {"echo13": "full13", "echo12": "full12", "echo-id12": "id12",
         "echo-stateful13": "stateful13"}
 HANDSHAKES.update({echo: HANDSHAKES[row] for echo, row in ECHO.items()})
+ECHO["echo-idle"] = "idle"
 KEPT = {"ka1": 1, "ka64": 64}
 BULK = ("down", "up")
-OTHERS = ("idle", "latency", "storm", "cores")
+OTHERS = ("idle", "echo-idle", "latency", "storm", "cores")
 ROWS = (*HANDSHAKES, *KEPT, *BULK, *OTHERS)
 RESUMED = ("id12", "ticket12", "ticket13", "stateful13", "req13-resumed",
            "early13", "echo-id12", "echo-stateful13")
 UNITS = {"down": "s/GiB", "up": "s/GiB", "idle": "bytes",
-         "latency": "ms p99", "storm": "s", "cores": "1/s"}
+         "echo-idle": "bytes", "latency": "ms p99", "storm": "s", "cores": "x"}
 GIB = 1 << 30
+HELLOS = 4000 # the queue of one worker takes them all
 # Only these have session tickets that can be switched off, or early data.
 CAN = {"stateful": ("tlsherd", "nginx", "haproxy", "stunnel"),
        "early": ("tlsherd", "haproxy")}
@@ -61,7 +66,7 @@ def service(row):
 
 
 def has(server, row):
-    if row in ECHO:
+    if row in ECHO or row == "cores":
         return server == "tlsherd"
     # hitch gives session ids without being told to.
     if server == "hitch" and row in ("id12", "full12-id"):
@@ -69,10 +74,14 @@ def has(server, row):
     return server in CAN.get(variant(row), (server,))
 
 
+def two_cpus():
+    return (sorted(os.sched_getaffinity(0)) * 2)[:2]
+
+
 class Client:
     """The load client; result() is what it prints."""
 
-    def __init__(self, site, port, *options, sync=True):
+    def __init__(self, site, port, *options, sync=True, cpus=None):
         command = [site.tool("client"), *map(str, options),
                    f"127.0.0.1:{port}"]
         if sync:
@@ -80,12 +89,18 @@ class Client:
         self.child = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=subprocess.PIPE, text=True,
-            preexec_fn=lambda: os.sched_setaffinity(0, site.last_cpu))
+            preexec_fn=lambda: os.sched_setaffinity(
+                0, cpus or site.last_cpu))
         if sync and self.child.stdout.readline() != "ready\n":
             self.result(5)
 
+    def go(self):
+        """Let it begin now; otherwise result() does."""
+        self.child.stdin.write("go\n")
+        self.child.stdin.flush()
+
     def result(self, seconds):
-        """Let it go on; the figures."""
+        """The figures, when it has ended."""
         try:
             out, err = self.child.communicate("go\n", timeout=seconds)
         except BaseException:
@@ -113,17 +128,23 @@ class Measure:
         for server in self.running.values():
             server.end()
 
-    def server(self, name, kind, service="proxy"):
-        key = name, kind, service
+    def server(self, name, row):
+        # A worker that comes to share the client's processor is woken at a
+        # third of the cost. Where there is one connection that is chance.
+        apart = row == "ka1"
+        key = name, variant(row), service(row), apart
         if key not in self.running:
-            self.running[key] = Server(self.site, name, kind,
-                                       service=service)
+            self.running[key] = Server(
+                self.site, name, variant(row), service=service(row),
+                cpus=set(two_cpus()[:1]) if apart else None)
         return self.running[key]
 
     def sample(self, name, row):
+        if row in ("idle", "echo-idle"):
+            return self.idle(name, service(row))
         if row in OTHERS:
             return getattr(self, row)(name)
-        return self.cpu(self.server(name, variant(row), service(row)), row)
+        return self.cpu(self.server(name, row), row)
 
     def options(self, row):
         if row in HANDSHAKES:
@@ -152,10 +173,10 @@ class Measure:
             return spent * (4 if self.small else 1), notes
         return spent / told["operations"] * 1e6, notes
 
-    def idle(self, name):
+    def idle(self, name, service):
         """Memory of an idle connection, in bytes."""
         n = 1000 if self.small else 8000
-        server = Server(self.site, name, "tickets")
+        server = Server(self.site, name, "tickets", service=service)
         try:
             run_client(self.site, server.port, "-n", 50, *REQUEST)
             before = server.pss()
@@ -171,71 +192,117 @@ class Measure:
 
     def latency(self, name):
         """Handshake and request, 400 new ones per second."""
-        told = run_client(self.site, self.server(name, "tickets").port,
-                          "-s", max(1, 2 * self.seconds), "-c", 400,
-                          "--rate", 400, *REQUEST)
+        told = run_client(
+            self.site, self.server(name, "latency").port,
+            "-s", max(1, 2 * self.seconds), "-c", 400, "--rate", 400,
+            *REQUEST)
         if told["failures"] > 0:
             raise Trouble(f"{told['failures']} failures, {told['error']}")
         return told["p99_us"] / 1e3, {"p50 ms": told["p50_us"] / 1e3}
 
     def storm(self, name):
         """2,000 clients at once: a server that has just started, and one
-        that has just been told to reload. Seconds until all are served."""
-        storm = ("-n", 2000, "-c", 2000, *REQUEST)
+        that has just been told to reload. Seconds until all are served. The
+        clients are two processes, one on each of two processors, which
+        they share with the server: what all together have to do is what
+        takes the time, as in the floor."""
         server = Server(self.site, name, "tickets")
         try:
-            cold = run_client(self.site, server.port, *storm)
+            cold = self.storm_once(server)
             server.reload()
-            warm = run_client(self.site, server.port, *storm)
+            warm = self.storm_once(server)
             return cold["seconds"], {
                 "reload s": warm["seconds"],
                 "failures": cold["failures"] + warm["failures"],
-                "p99 ms": cold["p99_us"] / 1e3}
+                "p99 ms": cold["p99_us"] / 1e3,
+                "clients' CPU s": cold["cpu"],
+                "its own CPU s": cold["server"]}
         finally:
             server.end()
 
+    def storm_once(self, server):
+        clients = [Client(self.site, server.port, "-n", 1000, "-c", 1000,
+                          *REQUEST, cpus={cpu}) for cpu in two_cpus()]
+        before = server.cpu_settled()
+        for client in clients:
+            client.go()
+        told = [client.result(60) for client in clients]
+        return {"seconds": max(t["seconds"] for t in told),
+                "failures": sum(t["failures"] for t in told),
+                "p99_us": max(t["p99_us"] for t in told),
+                "cpu": sum(t["cpu"] for t in told),
+                "server": server.cpu_settled() - before}
+
     def cores(self, name):
-        """Full handshakes per second with two workers on two processors;
-        with one on one."""
-        rate, spent = {}, {}
+        """How many times faster two workers, each on a processor of its
+        own, answer 4,000 clients than one. The clients need processors,
+        too: so they say hello while the workers are stopped, and then are
+        stopped themselves."""
+        took, spent = {}, {}
         for n in (1, 2):
-            cpus = set(sorted(os.sched_getaffinity(0))[:n])
-            server = Server(self.site, name, "tickets", n, cpus)
+            server = Server(self.site, name, "tickets", n, service="echo")
             try:
-                before = server.cpu_settled()
-                told = run_client(self.site, server.port, "-s", self.seconds)
-                spent[n] = ((server.cpu_settled() - before) * 1e6 /
-                            max(1, told["operations"]))
-                rate[n] = told["operations"] / told["seconds"]
+                workers = server.pin(two_cpus()[:n])
+                took[n], cpu = self.answer_all(server.port, workers, HELLOS)
+                spent[n] = cpu / HELLOS * 1e6
             finally:
                 server.end()
-        return rate[2], {"1 worker": rate[1], "us": spent[2],
-                         "1 worker us": spent[1]}
+        return took[1] / took[2], {
+            "ms, one worker": took[1] * 1e3, "two": took[2] * 1e3,
+            "us of CPU each, one worker": spent[1], "with two": spent[2]}
+
+    def answer_all(self, port, workers, n):
+        """Seconds by the clock, and of the workers' CPU time."""
+        for pid in workers:
+            os.kill(pid, signal.SIGSTOP)
+        client = Client(self.site, port, "-n", n, "-c", n)
+        try:
+            client.go()
+            settled(lambda: cpu_of(client.child.pid))
+            client.child.send_signal(signal.SIGSTOP)
+            before = sum(map(cpu_of, workers))
+            begin = time.monotonic()
+            for pid in workers:
+                os.kill(pid, signal.SIGCONT)
+            end = settled(lambda: sum(map(cpu_of, workers)), 0.002)
+            return end - begin, sum(map(cpu_of, workers)) - before
+        finally:
+            client.child.kill()
+            client.child.communicate()
 
     def floor(self, row):
-        """What OpenSSL alone takes, and TCP to accept and close; None for
-        rows without a floor."""
-        if row in (*OTHERS, "early13"):
+        """What OpenSSL alone takes, and TCP for the same exchange with
+        clients; None for rows without a floor."""
+        if row in ("latency", "cores", "early13"):
             return None
-        least = self.run_floor(ECHO.get(row, row))
-        if row in HANDSHAKES:
-            least += self.run_floor("tcp")
+        row = ECHO.get(row, row)
+        least = self.run_floor(row, *self.floor_options())
+        if row in HANDSHAKES or row in KEPT:
+            least += self.run_floor("tcp", row)
         return least / (1e6 if row in BULK else 1)
 
-    def run_floor(self, what):
+    def floor_options(self):
+        return (self.site.folder + "/cert.pem", self.site.folder + "/key.pem",
+                str(min(1, self.seconds)))
+
+    def run_floor(self, *args, prefix=()):
         return float(subprocess.run(
-            [self.site.tool("floor"), what, self.site.folder + "/cert.pem",
-             self.site.folder + "/key.pem", str(min(1, self.seconds))],
-            check=True, capture_output=True, text=True, timeout=60).stdout)
+            [*prefix, self.site.tool("floor"), *args], check=True,
+            capture_output=True, text=True, timeout=60).stdout)
 
     # Counts, free of noise: tlsherd with one worker.
 
     def counts(self, row):
         """System calls per operation, one connection at a time and 32, and
-        thousands of user-space instructions."""
-        return {"calls, 1 at a time": self.calls(row, 1),
-                "calls, 32 at a time": self.calls(row, 32),
-                "1000 instructions": self.instructions(row) / 1e3}
+        thousands of user-space instructions, OpenSSL's alone beside them."""
+        found = {"calls, 1 at a time": self.calls(row, 1),
+                 "calls, 32 at a time": self.calls(row, 32),
+                 "1000 instructions": self.instructions(row) / 1e3}
+        if row != "early13":
+            least = self.floor_instructions(row) / 1e3
+            found["OpenSSL alone"] = least
+            found["x OpenSSL"] = found["1000 instructions"] / least
+        return found
 
     def difference(self, count, few, many):
         return (count(many) - count(few)) / (many - few)
@@ -268,32 +335,50 @@ class Measure:
 
     def instructions(self, row):
         kind, options = HANDSHAKES[row]
-        folder = f"{self.site.folder}/cg-{row}"
-        os.mkdir(folder)
-        os.chmod(folder, 0o1777)
-        os.chmod(self.site.folder, 0o755)
 
         def count(n):
-            out = f"{folder}/{n}."
-            server = Server(
-                self.site, "tlsherd", kind, 1, seconds=60,
-                service=service(row),
-                prefix=[self.site.build + "/libtool", "--mode=execute",
-                        "valgrind", "-q", "--tool=callgrind",
-                        f"--callgrind-out-file={out}%p"])
-            try:
-                run_client(self.site, server.port, "-n", n, "-c", 8,
-                           *options)
-            finally:
-                server.end(60)
-            found = 0
-            for name in os.listdir(folder):
-                if name.startswith(f"{n}."):
-                    with open(f"{folder}/{name}", encoding="ascii",
-                              errors="replace") as f:
-                        found += sum(map(int, re.findall(
-                            r"^totals: (\d+)", f.read(), re.M)))
-            if found == 0:
-                raise Trouble("valgrind has counted nothing")
-            return found
+            with self.callgrind() as (folder, prefix):
+                server = Server(self.site, "tlsherd", kind, 1, seconds=60,
+                                service=service(row), prefix=prefix)
+                try:
+                    run_client(self.site, server.port, "-n", n, "-c", 8,
+                               *options)
+                finally:
+                    server.end(60)
+                return counted(folder)
         return self.difference(count, 50, 250)
+
+    def floor_instructions(self, row):
+        """The same of OpenSSL alone: the floor's functions server_*()."""
+        def count(n):
+            with self.callgrind("--toggle-collect=server_*") as (folder,
+                                                                 prefix):
+                self.run_floor(ECHO.get(row, row),
+                               *self.floor_options()[:2], f"x{n}",
+                               prefix=prefix)
+                return counted(folder)
+        return self.difference(count, 50, 250)
+
+    @contextlib.contextmanager
+    def callgrind(self, *options):
+        """A folder where a server's workers may write, and what goes before
+        the command."""
+        os.chmod(self.site.folder, 0o755)
+        with tempfile.TemporaryDirectory(dir=self.site.folder) as folder:
+            os.chmod(folder, 0o1777)
+            yield folder, [
+                self.site.build + "/libtool", "--mode=execute", "valgrind",
+                "-q", "--tool=callgrind",
+                f"--callgrind-out-file={folder}/%p", *options]
+
+
+def counted(folder):
+    found = 0
+    for name in os.listdir(folder):
+        with open(f"{folder}/{name}", encoding="ascii",
+                  errors="replace") as f:
+            found += sum(map(int, re.findall(r"^totals: (\d+)", f.read(),
+                                             re.M)))
+    if found == 0:
+        raise Trouble("valgrind has counted nothing")
+    return found

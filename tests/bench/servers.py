@@ -115,6 +115,17 @@ def cpu_of(pid):
         return 0.0
 
 
+def settled(cpu, step=0.02):
+    """Wait until these CPU seconds grow no more; since when."""
+    limit = time.monotonic() + START_SECONDS
+    last, since = cpu(), time.monotonic()
+    while (now := time.monotonic()) < limit and now - since < 0.02:
+        time.sleep(step)
+        if (value := cpu()) - last >= 0.0002:
+            last, since = value, time.monotonic()
+    return since
+
+
 def pss_of(pid):
     with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as f:
         for line in f:
@@ -229,6 +240,8 @@ class Server(Process):
             if name == "tlsherd":
                 wait_for("the workers",
                          lambda: "workers are ready" in self.text(), seconds)
+            for pid in self.pids() if cpus else ():
+                os.sched_setaffinity(pid, cpus)  # hitch sets its own
         except BaseException:
             self.end()
             raise
@@ -238,17 +251,18 @@ class Server(Process):
 
     def cpu_settled(self):
         """When the last closes have been worked off."""
-        before = self.cpu()
-        for _ in range(50):
-            time.sleep(0.02)
-            now = self.cpu()
-            if now - before < 0.0002:
-                break
-            before = now
-        return now
+        settled(self.cpu)
+        return self.cpu()
 
     def pss(self):
         return sum(pss_of(pid) for pid in self.pids())
+
+    def pin(self, cpus):
+        """tlsherd: each worker to one of these; the workers' pids."""
+        workers = sorted(set(self.pids()) - {self.child.pid})
+        for pid, cpu in zip(workers, cpus, strict=True):
+            os.sched_setaffinity(pid, {cpu})
+        return workers
 
     def reload(self):
         os.kill(self.child.pid, RELOAD.get(self.name, signal.SIGHUP))
