@@ -258,7 +258,10 @@ upkeep_event_cb(evutil_socket_t fd, short what, void *arg)
 	int64_t due, now = clock_wall();
 
 	due = tlscache_keys_rotate(m->keys, now);
-	if (due < 0 && due != TLSCACHE_E_BUSY)
+	if (due == TLSCACHE_E_FORMAT) {
+		log_errorx("ticket keys: damaged in memory, and set anew");
+		reload_keys(m);
+	} else if (due < 0 && due != TLSCACHE_E_BUSY)
 		log_errorx("ticket keys: %s", tlscache_strerror((int)due));
 	reload_overdue(m);
 	reload_retry(m);

@@ -281,6 +281,8 @@ void reload_settle(struct master *);
 void reload_drop(struct master *);
 /* Once a second: an upgrade that did not come to serve is tried again. */
 void reload_retry(struct master *);
+/* What the configuration says of ticket keys goes into the ring. */
+void reload_keys(struct master *);
 /* Once a second: kill workers that should have finished long ago. */
 void reload_overdue(struct master *);
 

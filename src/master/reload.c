@@ -27,7 +27,6 @@ static void tell_generation(struct master *, const struct generation *,
     enum control_type);
 static void end_generation(struct master *, struct generation *);
 static void change_cache(struct master *, struct generation *);
-static void change_keys(struct master *);
 static void change_log(struct master *);
 
 void
@@ -84,7 +83,7 @@ reload_commit(struct master *m)
 	m->current = m->next;
 	m->next = NULL;
 	m->state = MASTER_RUNNING;
-	change_keys(m);
+	reload_keys(m);
 	supervise_seat(m);
 	if (old != NULL)
 		tell_generation(m, old, CONTROL_DRAIN);
@@ -272,8 +271,8 @@ reload_moved(struct master *m, int status)
 		master_next(m);
 }
 
-static void
-change_keys(struct master *m)
+void
+reload_keys(struct master *m)
 {
 	const struct conf *conf = m->current->conf;
 	struct err err;

@@ -159,7 +159,8 @@ tlscache_keys_set(struct tlscache_keys *keys,
 
 	if (n == 0)
 		return keys_update(keys, true, now, &due);
-	if (n > TLSCACHE_KEYS_MAX || now < 0 || now > TLSC_KEYS_NOW_MAX)
+	if (bytes == NULL || n > TLSCACHE_KEYS_MAX || now < 0 ||
+	    now > TLSC_KEYS_NOW_MAX)
 		return TLSCACHE_E_INVAL;
 	memset(&set, 0, sizeof(set));
 	set.outside = 1;
@@ -179,7 +180,8 @@ tlscache_keys_set(struct tlscache_keys *keys,
 
 /*
  * Bring keys of our own up to date. Those from outside stay, unless `own`
- * asks for ours instead. A set that is damaged is as good as none.
+ * asks for ours instead. In place of a set that is damaged there are ours, too,
+ * which is an error unless they were asked for.
  */
 static int
 keys_update(struct tlscache_keys *keys, bool own, int64_t now, int64_t *due)
@@ -187,7 +189,7 @@ keys_update(struct tlscache_keys *keys, bool own, int64_t now, int64_t *due)
 	struct tlsc_keyset set;
 	int64_t keep, rotate;
 	unsigned made;
-	bool first;
+	bool damaged, first;
 	int error;
 
 	tlsc_ring_times(keys->ring, &rotate, &keep);
@@ -200,7 +202,8 @@ keys_update(struct tlscache_keys *keys, bool own, int64_t now, int64_t *due)
 		return error;
 	tlsc_ring_tidy(keys->ring);
 	memset(&set, 0, sizeof(set));
-	if (!tlsc_ring_load(keys->ring, &set) || (set.outside != 0 && own))
+	damaged = !tlsc_ring_load(keys->ring, &set);
+	if (damaged || (set.outside != 0 && own))
 		tlsc_keyset_wipe(&set);
 	*due = now + rotate;
 	if (set.outside == 0) {
@@ -216,7 +219,9 @@ keys_update(struct tlscache_keys *keys, bool own, int64_t now, int64_t *due)
 	}
 	tlsc_ring_unlock(keys);
 	tlsc_keyset_wipe(&set);
-	return error < 0 ? error : TLSCACHE_OK;
+	if (error < 0)
+		return error;
+	return damaged && !own ? TLSCACHE_E_FORMAT : TLSCACHE_OK;
 }
 
 /* The files of nginx; the order of the parts differs between the sizes. */

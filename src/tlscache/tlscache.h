@@ -231,8 +231,10 @@ TLSCACHE_API int tlscache_keys_set_times(struct tlscache_keys *,
  * when it is time, wipes those that are over. The next key is there before
  * its time, so that all processes change to it in the same second, without
  * asking anybody. Returns the number of seconds until it has something to do
- * again, or a negative code: TLSCACHE_E_BUSY when another process is at it.
- * Does nothing to keys from files.
+ * again, or a negative code: TLSCACHE_E_BUSY when another process is at it,
+ * TLSCACHE_E_FORMAT when the ring was damaged: then set the times, and keys
+ * from files, again; meanwhile new ones of its own may be in use. Does nothing
+ * to keys from files.
  */
 TLSCACHE_API int64_t tlscache_keys_rotate(struct tlscache_keys *,
     int64_t now) TLSCACHE_MUST_CHECK;

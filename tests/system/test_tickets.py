@@ -296,6 +296,30 @@ def test_from_own_keys_to_files_and_back(start, tmp):
         assert resumes(d, "TLSv1.3", third)
 
 
+def damage_keys(pid):
+    """Nonsense in the shared memory that all processes have keys from."""
+    folder = f"/proc/{pid}/fd"
+    ring, = (fd for fd in os.listdir(folder)
+             if "tlscache-keys" in os.readlink(f"{folder}/{fd}"))
+    with open(f"{folder}/{ring}", "r+b") as f:
+        size = f.seek(0, os.SEEK_END)
+        f.seek(0)
+        f.write(b"\xff" * size)
+
+
+@pytest.mark.parametrize("files", [True, False])
+def test_damaged_keys_are_set_anew(start, tmp, files):
+    """From the same files, if they came from files."""
+    path, key = new_key(tmp, "key")
+    with start(with_keys(path) if files else herd.site(body=BODY)) as d:
+        first = ticket(d, "TLSv1.3")
+        damage_keys(d.pid)
+        d.wait_log("ticket keys: damaged in memory, and set anew")
+        second = ticket(d, "TLSv1.3", key if files else None)
+        assert resumes(d, "TLSv1.3", second)
+        assert bool(resumes(d, "TLSv1.3", first)) == files
+
+
 # What each kind gives to clients
 
 @pytest.mark.parametrize("version", VERSIONS)

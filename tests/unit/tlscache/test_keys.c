@@ -476,6 +476,25 @@ START_TEST(damage_to_the_segment)
 }
 END_TEST
 
+/* Tickets go on, but whose keys came from files has to know. */
+START_TEST(a_damaged_set_is_told_and_replaced)
+{
+	struct tlsc_keyset none;
+	SSL_SESSION *session = NULL;
+
+	rig_make(TLS1_3_VERSION);
+	memset(&none, 0, sizeof(none));
+	tlsc_ring_publish(ring->ring, &none);
+	ck_assert_int_eq(tlscache_keys_rotate(ring, ring_now),
+	    TLSCACHE_E_FORMAT);
+	ck_assert_int_gt(tlscache_keys_rotate(ring, ring_now), 0);
+	ck_assert(!connects(&session));
+	ck_assert(connects(&session));
+	SSL_SESSION_free(session);
+	rig_free();
+}
+END_TEST
+
 START_TEST(retired_keys_are_wiped)
 {
 	struct tlsc_keyset set;
@@ -717,6 +736,8 @@ START_TEST(arguments_are_checked)
 	in[1].len = 80;
 	ck_assert_int_eq(tlscache_keys_set(ring, in, 2, ring_now),
 	    TLSCACHE_E_INVAL);
+	ck_assert_int_eq(tlscache_keys_set(ring, NULL, 1, ring_now),
+	    TLSCACHE_E_INVAL);
 	ck_assert_int_eq(tlscache_keys_rotate(ring, -1), TLSCACHE_E_INVAL);
 	ck_assert_int_eq(tlscache_keys_rotate(ring, INT64_MAX),
 	    TLSCACHE_E_INVAL);
@@ -753,6 +774,7 @@ keys_suite(void)
 	tcase_add_loop_test(tc, a_new_program_adopts_the_ring, 0, NVERSIONS);
 	tcase_add_test(tc, what_is_no_ring_is_not_adopted);
 	tcase_add_loop_test(tc, damage_to_the_segment, 0, NVERSIONS);
+	tcase_add_test(tc, a_damaged_set_is_told_and_replaced);
 	tcase_add_test(tc, retired_keys_are_wiped);
 	tcase_add_test(tc, readers_never_see_half_a_set);
 	tcase_add_test(tc, writers_take_turns);
