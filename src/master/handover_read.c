@@ -133,9 +133,8 @@ read_lines(struct reader *r, FILE *fp, struct err *err)
 	char *line = NULL;
 	size_t size = 0;
 	int n, result = 0;
-	ssize_t len;
 
-	for (n = 1; (len = getline(&line, &size, fp)) > 0; n++) {
+	for (n = 1; getline(&line, &size, fp) > 0; n++) {
 		line[strcspn(line, "\n")] = '\0';
 		r->rest = line;
 		if (n > 1 && read_line(r))
