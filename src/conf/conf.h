@@ -60,6 +60,12 @@ enum conf_service { /* service = … ; one row per service in services.def */
 	CONF_SERVICE_COUNT
 };
 
+enum conf_connect { /* connect = …: when the backend is called */
+	CONF_CONNECT_HANDSHAKE, /* when the handshake is complete (default) */
+	CONF_CONNECT_DATA,	/* … and the client has sent something */
+	CONF_CONNECT_HELLO,	/* while the handshake goes on */
+};
+
 enum conf_early_mode { /* early_data { mode = … } */
 	CONF_EARLY_OFF,	     /* also when there is no such section */
 	CONF_EARLY_ACCEPT,   /* for the service as soon as they come */
@@ -99,6 +105,7 @@ struct conf_listen {
 	struct conf_addr *backends;
 	size_t nbackends;
 	bool proxy_protocol; /* tell them, in version 2 */
+	enum conf_connect connect;
 	struct conf_certificate *certificates; /* at least one */
 	size_t ncertificates; /* [0] serves whoever names none of the names */
 	bool unknown_name_reject; /* unknown_name = reject | default */

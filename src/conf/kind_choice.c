@@ -95,6 +95,13 @@ static const struct choice proxy_protocol_rows[] = {
 };
 CHOICE_KIND(proxy_protocol, true, 2);
 
+static const struct choice connect_rows[] = {
+	{ "handshake", CONF_CONNECT_HANDSHAKE },
+	{ "data", CONF_CONNECT_DATA },
+	{ "hello", CONF_CONNECT_HELLO },
+};
+CHOICE_KIND(connect, false, 3);
+
 static const struct choice log_level_rows[] = {
 	{ "error", LOGLVL_ERROR }, { "warning", LOGLVL_WARNING },
 	{ "notice", LOGLVL_NOTICE }, { "info", LOGLVL_INFO },

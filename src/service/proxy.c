@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The service `proxy`: clear text to and from a backend, each way with its
- * own back-pressure and its own end. Connecting begins as soon as the
- * ClientHello is answered, so that it takes no time of its own. Worker.
+ * own back-pressure and its own end. The backend is called when the handshake
+ * is complete: who does not get that far must not take its places. Early data
+ * come with a proof of their own and do not wait. Worker.
  *
  * What ends how, so that nobody takes a part for the whole:
  *
@@ -42,6 +43,7 @@ static void proxy_room(struct conn *);
 static void proxy_recheck(struct conn *);
 static void proxy_closed(struct conn *);
 
+static bool call_backend(struct conn *);
 static void pass_on(struct conn *, const uint8_t *, size_t);
 static void greet(struct conn *, const uint8_t *, size_t);
 static bool holds_early(struct conn *);
@@ -88,7 +90,21 @@ proxy_setup(const struct conf_listen *conf, void **service, struct err *err)
 static void
 proxy_begin(struct conn *c)
 {
-	proxy_connect(c);
+	if (conn_listener(c)->conf->connect == CONF_CONNECT_HELLO)
+		(void)call_backend(c);
+}
+
+/* False: it is over, because there is none. */
+static bool
+call_backend(struct conn *c)
+{
+	struct leg *leg = conn_state(c);
+
+	if (!(leg->flags & LEG_F_CALLED)) {
+		leg->flags |= LEG_F_CALLED;
+		proxy_connect(c);
+	}
+	return leg->state != LEG_FAILED || !(leg->flags & LEG_F_READY);
 }
 
 static void
@@ -111,6 +127,11 @@ proxy_ready(struct conn *c)
 		report_failure(c);
 		return;
 	}
+	if (conn_listener(c)->conf->connect == CONF_CONNECT_HANDSHAKE &&
+	    !call_backend(c))
+		return;
+	if (!(leg->flags & LEG_F_CALLED))
+		return;
 	if (conn_listener(c)->conf->proxy_protocol) {
 		if (!(leg->flags & LEG_F_HEADER))
 			greet(c, NULL, 0);
@@ -163,6 +184,8 @@ proxy_data(struct conn *c, const uint8_t *buf, size_t len)
 {
 	const struct leg *leg = conn_state(c);
 
+	if (!call_backend(c))
+		return;
 	if (conn_listener(c)->conf->proxy_protocol &&
 	    !(leg->flags & LEG_F_HEADER))
 		greet(c, buf, len);
@@ -223,6 +246,10 @@ proxy_eof(struct conn *c, bool orderly)
 
 	if (!orderly) {
 		conn_close(c, CLOSE_CLIENT_ABORT);
+		return;
+	}
+	if (!(leg->flags & LEG_F_CALLED)) {
+		conn_finish(c); /* it has come to say nothing */
 		return;
 	}
 	leg->flags |= LEG_F_CLIENT_END;

@@ -3,6 +3,10 @@
  * Connecting to a backend: they take turns, and the next one is tried when
  * one refuses or does not answer in its share of connect_timeout. Worker.
  *
+ * A backend on the same machine has answered by the time that connect()
+ * returns, which says EINPROGRESS all the same: it is asked again rather than
+ * waited for, which saves a turn of the loop and a copy of the client's data.
+ *
  * A Unix socket whose queue is full says EAGAIN and will not tell when there
  * is room, so we come back every few milliseconds.
  */
@@ -20,6 +24,7 @@
 static void next_backend(struct conn *);
 static int try_backend(struct conn *);
 static int begin_connect(struct conn *, const struct addr *);
+static int start_connect(int, const struct addr *);
 static int retry_later(struct conn *);
 static void give_up_backend(struct conn *, int error);
 static const struct conf_addr *backend(struct conn *);
@@ -115,15 +120,14 @@ begin_connect(struct conn *c, const struct addr *addr)
 	struct timeval tv;
 	int64_t us;
 
-	if (connect(leg->fd, (const struct sockaddr *)&addr->ss,
-		addr->len) == 0) {
+	if (start_connect(leg->fd, addr) == 0) {
 		if (proxy_watch(c, 0, NULL) == -1)
 			return -1;
 		leg->state = LEG_UP;
 		proxy_up(c);
 		return 0;
 	}
-	if (errno != EINPROGRESS && errno != EINTR)
+	if (errno != EINPROGRESS && errno != EALREADY && errno != EINTR)
 		return -1;
 	us = share_us(c);
 	to_timeval(us, &tv);
@@ -131,6 +135,19 @@ begin_connect(struct conn *c, const struct addr *addr)
 		return -1;
 	leg->state = LEG_CONNECTING;
 	return 0;
+}
+
+/* As connect(); EALREADY while it is under way. */
+static int
+start_connect(int fd, const struct addr *addr)
+{
+	const struct sockaddr *sa = (const struct sockaddr *)&addr->ss;
+
+	if (connect(fd, sa, addr->len) == 0)
+		return 0;
+	if (errno != EINPROGRESS)
+		return -1;
+	return connect(fd, sa, addr->len) == 0 || errno == EISCONN ? 0 : -1;
 }
 
 static int

@@ -41,6 +41,7 @@ enum leg_state {
 #define LEG_F_DOUBT (1u << 11)	   /* a reset may hide behind the last read */
 #define LEG_F_EARLY (1u << 12)	   /* the client may be written to before */
 #define LEG_F_HEADER (1u << 13)	   /* the PROXY header is on its way */
+#define LEG_F_CALLED (1u << 14)	   /* proxy_connect() was called */
 
 /* Clear text that the backend has not taken yet. */
 struct leg_pending {

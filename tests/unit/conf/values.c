@@ -63,6 +63,7 @@ START_TEST(defaults)
 	ck_assert_int_eq(l->service, CONF_SERVICE_REPLY);
 	ck_assert_str_eq(l->text, "test\n");
 	ck_assert_uint_eq(l->nbackends, 0);
+	ck_assert_int_eq(l->connect, CONF_CONNECT_HANDSHAKE);
 	ck_assert(!l->unknown_name_reject);
 	ck_assert_int_eq(l->resumption, CONF_RESUME_STATEFUL);
 	ck_assert_int_eq(l->minimum_version, CONF_TLS1_2);
@@ -132,7 +133,7 @@ static const char everything[] =
     "\t\tcrl = crl.pem\n"
     "\t\tverify_depth = 0\n"
     "\t}\n"
-    "\tunknown_name = reject\n"
+    "\tconnect = data unknown_name = reject\n"
     "\tresumption = tickets\n"
     "\tminimum_version = TLSv1.3\n"
     "\tmaximum_version = TLSv1.3\n"
@@ -197,6 +198,7 @@ START_TEST(all_directives)
 	ck_assert_uint_eq(l->nbackends, 2);
 	ck_assert_str_eq(l->backends[0].text, "unix:/b");
 	ck_assert_str_eq(l->backends[1].text, "127.0.0.1:80");
+	ck_assert_int_eq(l->connect, CONF_CONNECT_DATA);
 	ck_assert(l->unknown_name_reject);
 	ck_assert_int_eq(l->resumption, CONF_RESUME_TICKETS);
 	ck_assert_int_eq(l->minimum_version, CONF_TLS1_3);

@@ -109,11 +109,59 @@ START_TEST(small)
 }
 END_TEST
 
-/* The connection is there before the handshake is over. */
-START_TEST(early_connect)
+/* A client that does not complete its handshake takes no backend's place. */
+START_TEST(connect_handshake)
 {
 	struct peer *client, *server;
 
+	site_proxy(1, _i == 1);
+	client = client_new(NULL);
+	peers_turn(); /* the ClientHello goes */
+	client->mute = true;
+	turn_for(30);
+	ck_assert_ptr_null(backend_accept(&backends[0]));
+	client->mute = false;
+	wait_for((server = backend_accept(&backends[0])) != NULL);
+	peer_send_text(server, "banner");
+	wait_for(peer_got(client, "banner"));
+}
+END_TEST
+
+/* Nor does one that says nothing, whichever way it leaves. */
+START_TEST(connect_data)
+{
+	struct peer *client, *server;
+
+	world.site.listen.connect = CONF_CONNECT_DATA;
+	site_proxy(1, _i == 1);
+	client = client_connect(NULL);
+	turn_for(30);
+	client->finish = true;
+	wait_for(client->eof);
+	ck_assert(client->closed);
+	wait_for(conn_hub_count(world.hub) == 0);
+	ck_assert_uint_eq(closes(CLOSE_DONE), 1);
+	client = client_connect(NULL);
+	peer_drop(client);
+	wait_for(conn_hub_count(world.hub) == 0);
+	ck_assert_uint_eq(closes(CLOSE_CLIENT_ABORT), 1);
+	ck_assert_uint_eq(metric(METRIC_BACKEND_CONNECTS), 0);
+	client = client_connect(NULL);
+	peer_send_text(client, "hello");
+	wait_for((server = backend_accept(&backends[0])) != NULL);
+	wait_for(peer_got(server, "hello"));
+	peer_send_text(server, "world");
+	wait_for(peer_got(client, "world"));
+	ck_assert_uint_eq(metric(METRIC_BACKEND_CONNECTS), 1);
+}
+END_TEST
+
+/* The connection is there before the handshake is over. */
+START_TEST(connect_hello)
+{
+	struct peer *client, *server;
+
+	world.site.listen.connect = CONF_CONNECT_HELLO;
 	site_proxy(1, _i == 1);
 	client = client_new(NULL);
 	peers_turn(); /* the ClientHello goes */
@@ -173,15 +221,20 @@ wait_refused(struct peer *client, enum close_reason reason)
 	ck_assert_uint_eq(closes(reason), 1);
 }
 
+static const enum conf_connect connects[] = {
+	CONF_CONNECT_HANDSHAKE, CONF_CONNECT_DATA, CONF_CONNECT_HELLO,
+};
+
 /* The handshake is completed all the same: it is not TLS that failed. */
 START_TEST(all_down)
 {
 	struct peer *client;
 
-	site_proxy(2, _i == 1);
+	site_proxy(2, _i % 2 == 1);
 	backend_close(&backends[0]);
 	backend_close(&backends[1]);
 	backends_closed[0] = backends_closed[1] = true;
+	world.site.listen.connect = connects[_i / 2];
 	client = client_new(NULL);
 	peer_send_text(client, "hello");
 	wait_refused(client, CLOSE_BACKEND_DOWN);
@@ -274,10 +327,12 @@ proxy_suite(void)
 	tcase_add_loop_test(tc, flow, 0, COUNT(flows));
 	tcase_add_test(tc, back_pressure);
 	tcase_add_test(tc, small);
-	tcase_add_loop_test(tc, early_connect, 0, 2);
+	tcase_add_loop_test(tc, connect_handshake, 0, 2);
+	tcase_add_loop_test(tc, connect_data, 0, 2);
+	tcase_add_loop_test(tc, connect_hello, 0, 2);
 	tcase_add_test(tc, turns);
 	tcase_add_loop_test(tc, next_one, 0, 6);
-	tcase_add_loop_test(tc, all_down, 0, 2);
+	tcase_add_loop_test(tc, all_down, 0, 2 * COUNT(connects));
 	tcase_add_loop_test(tc, connect_timeout, 0, 2);
 	tcase_add_test(tc, full_queue);
 	tcase_add_test(tc, no_descriptor);

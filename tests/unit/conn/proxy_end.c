@@ -191,6 +191,7 @@ END_TEST
 /* A failed handshake takes the connection to the backend with it. */
 START_TEST(handshake_cut)
 {
+	world.site.listen.connect = CONF_CONNECT_HELLO;
 	site_proxy(1, false);
 	client = client_new(NULL);
 	peers_turn();
