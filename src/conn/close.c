@@ -127,6 +127,7 @@ conn_release(struct conn *c)
 	TAILQ_REMOVE(&hub->conns, c, link);
 	free(c->rest);
 	free(c->early);
+	free(c->held);
 	free(c->error);
 	free(c);
 }

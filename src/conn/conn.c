@@ -155,6 +155,7 @@ conn_enter(struct conn *c)
 		hub->in_len = c->rest->len - c->rest->pos;
 	}
 	hub->tx_len = 0;
+	hub->only_tickets = false;
 	hub->share_reads = CONN_SHARE_READS;
 	hub->share_write = CONN_SHARE_WRITE;
 }

@@ -9,8 +9,9 @@
  * The buffers are the hub's and serve whichever connection is `current`, from
  * conn_enter() to conn_leave(). What a connection cannot get rid of within its
  * event it keeps in memory of its own: ciphertext that the service did not
- * want yet in `rest`, ciphertext that the kernel did not take in `out`. Both
- * are NULL in an idle connection.
+ * want yet in `rest`, ciphertext that the kernel did not take in `out`, session
+ * tickets that wait for the first answer to go with in `held`. All are NULL in
+ * an idle connection.
  */
 #ifndef CONN_CONN_INT_H
 #define CONN_CONN_INT_H
@@ -82,8 +83,8 @@ enum conn_state {
 #define CONN_F_FINISH_LATER (1u << 26) /* conn_finish() in the handshake */
 
 /*
- * Input that is kept: ciphertext not yet shown to OpenSSL (rest), early data
- * that the service is to get later (early).
+ * What is kept: ciphertext not yet shown to OpenSSL (rest), early data that the
+ * service is to get later (early), ciphertext to be sent later (held).
  */
 struct conn_rest {
 	size_t pos, len;
@@ -107,6 +108,7 @@ struct conn {
 	TAILQ_ENTRY(conn) recheck;
 	struct conn_rest *rest;
 	struct conn_rest *early;
+	struct conn_rest *held;
 	struct conn_out *out;
 	char *error;
 	const char *backend;
@@ -169,6 +171,7 @@ struct conn_hub {
 	const uint8_t *in; /* ciphertext to be read: in rx or current->rest */
 	size_t in_len;
 	size_t tx_len;
+	bool only_tickets; /* TLS 1.3: all that has been written, if anything */
 	unsigned share_reads;
 	size_t share_write;
 };
@@ -183,6 +186,7 @@ void conn_input_discard(struct conn *);
 int conn_input_keep(struct conn *);
 void conn_output_put(struct conn *, const void *, size_t);
 void conn_output_flush(struct conn *);
+void conn_output_unhold(struct conn *);
 bool conn_output_waits(const struct conn *);
 void conn_output_free(struct conn *);
 void conn_writable_cb(evutil_socket_t, short, void *);
@@ -193,6 +197,7 @@ void conn_later_free(struct conn_hub *);
 void conn_later_remove(struct conn *);
 void conn_again(struct conn *);
 void conn_recheck_reset(struct conn *);
+void conn_recheck_held(struct conn *);
 
 /* conn.c */
 void conn_event_cb(evutil_socket_t, short, void *);

@@ -93,6 +93,7 @@ complete(struct conn *c)
 	c->handshake_us = c->hub->now - c->started;
 	c->flags |= CONN_F_READY;
 	c->state = CONN_OPEN;
+	c->hub->only_tickets = SSL_version(c->ssl) >= TLS1_3_VERSION;
 	if (ops->ready != NULL)
 		ops->ready(c);
 	if (c->flags & CONN_F_FINISH_LATER)

@@ -24,6 +24,8 @@
 
 static ssize_t receive(struct conn *);
 static void look_at_first(struct conn *);
+static bool can_wait(const struct conn *);
+static void hold(struct conn *);
 static void adapt_hint(struct conn *, size_t, size_t);
 static size_t transmit(struct conn *, const uint8_t *, size_t);
 static void no_delay(struct conn *);
@@ -140,6 +142,7 @@ conn_output_put(struct conn *c, const void *buf, size_t len)
 {
 	struct conn_hub *hub = c->hub;
 
+	conn_output_unhold(c);
 	if (!conn_output_waits(c) && hub->tx_len + len > CONN_TX_SIZE)
 		conn_output_flush(c);
 	if (c->flags & CONN_F_BROKEN)
@@ -159,6 +162,8 @@ conn_output_flush(struct conn *c)
 	struct conn_hub *hub = c->hub;
 	size_t len, n;
 
+	if (can_wait(c))
+		hold(c);
 	if ((len = hub->tx_len) > 0) {
 		hub->tx_len = 0;
 		n = transmit(c, hub->tx, len);
@@ -168,6 +173,48 @@ conn_output_flush(struct conn *c)
 	}
 	if (!conn_output_waits(c) && !(c->flags & CONN_F_BROKEN))
 		c->flags &= ~CONN_F_UNSENT;
+}
+
+/*
+ * A client of TLS 1.3 that sent its first request with the end of the handshake
+ * gets its tickets with the answer, in one piece; or soon, see later.c.
+ */
+static bool
+can_wait(const struct conn *c)
+{
+	return c->hub->only_tickets && c->hub->tx_len > 0 && c->in > 0 &&
+	    c->out_bytes == 0 && c->state == CONN_OPEN &&
+	    !(c->flags & (CONN_F_ENDED | CONN_F_FINISHED)) &&
+	    !conn_output_waits(c);
+}
+
+/* When memory has run out it is sent now. */
+static void
+hold(struct conn *c)
+{
+	struct conn_hub *hub = c->hub;
+
+	if ((c->held = malloc(sizeof(*c->held) + hub->tx_len)) == NULL)
+		return;
+	c->held->pos = 0;
+	c->held->len = hub->tx_len;
+	memcpy(c->held->data, hub->tx, hub->tx_len);
+	hub->tx_len = 0;
+	conn_recheck_held(c);
+}
+
+/* It goes with what is written next, or at the end of the event. */
+void
+conn_output_unhold(struct conn *c)
+{
+	struct conn_hub *hub = c->hub;
+
+	if (c->held == NULL)
+		return;
+	hub->tx_len = c->held->len;
+	memcpy(hub->tx, c->held->data, hub->tx_len);
+	free(c->held);
+	c->held = NULL;
 }
 
 /* Nothing that a slow client leaves to us should be large. */

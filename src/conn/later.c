@@ -2,7 +2,8 @@
 /*
  * Connections that want an event of their own making: `again` in the next
  * turn of the loop, because their share of this one is used up; `recheck`
- * after a while, see conn_recheck(). Worker.
+ * after a while, see conn_recheck(), and for tickets that still wait for an
+ * answer to go with. Worker.
  */
 #include "config.h"
 
@@ -93,6 +94,13 @@ conn_recheck_reset(struct conn *c)
 		recheck_put(c);
 }
 
+/* … and for tickets that no answer takes along. */
+void
+conn_recheck_held(struct conn *c)
+{
+	recheck_put(c);
+}
+
 static void
 recheck_put(struct conn *c)
 {
@@ -116,7 +124,8 @@ recheck_cb(evutil_socket_t fd, short what, void *arg)
 	while ((c = TAILQ_FIRST(&hub->recheck)) != NULL) {
 		TAILQ_REMOVE(&hub->recheck, c, recheck);
 		c->flags &= ~CONN_F_RECHECK;
-		if (c->flags & (CONN_F_DOUBT | CONN_F_RECHECK_SERVICE))
+		if (c->flags & (CONN_F_DOUBT | CONN_F_RECHECK_SERVICE) ||
+		    c->held != NULL)
 			look_again(c);
 		if (c == last)
 			break;
@@ -131,6 +140,7 @@ look_again(struct conn *c)
 	bool service = c->flags & CONN_F_RECHECK_SERVICE;
 
 	conn_enter(c);
+	conn_output_unhold(c);
 	if (c->flags & CONN_F_DOUBT)
 		c->flags |= CONN_F_READABLE;
 	c->flags &= ~(CONN_F_DOUBT | CONN_F_RECHECK_SERVICE);

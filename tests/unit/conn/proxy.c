@@ -175,6 +175,52 @@ START_TEST(connect_hello)
 }
 END_TEST
 
+/* The ticket goes with the first answer, or soon without. */
+START_TEST(ticket_with_answer)
+{
+	struct peer *client, *server;
+
+	site_proxy(1, false);
+	client = client_new(NULL);
+	peer_send_text(client, "ping");
+	wait_for((server = backend_accept(&backends[0])) != NULL);
+	wait_for(peer_got(server, "ping"));
+	ck_assert_ptr_nonnull(the_conn()->held);
+	ck_assert_ptr_null(client->session);
+	if (_i == 0) {
+		peer_send_text(server, "pong");
+		wait_for(peer_got(client, "pong"));
+		ck_assert_ptr_nonnull(client->session);
+	} else if (_i == 1) {
+		wait_for(client->session != NULL);
+		peer_send_text(server, "pong");
+		wait_for(peer_got(client, "pong"));
+	} else {
+		server->finish = true;
+		wait_for(client->eof);
+		ck_assert(client->closed && client->session != NULL);
+		return;
+	}
+	ck_assert_ptr_null(the_conn()->held);
+}
+END_TEST
+
+/* What ends a handshake of TLS 1.2 never waits, nor what no answer follows. */
+START_TEST(ticket_at_once)
+{
+	struct client_how how = { .version = _i == 0 ? TLS1_2_VERSION : 0 };
+	struct peer *client, *server;
+
+	site_proxy(1, false);
+	client = client_new(&how);
+	if (_i == 0)
+		peer_send_text(client, "ping");
+	wait_for((server = backend_accept(&backends[0])) != NULL);
+	wait_for(client->connected && client->session != NULL);
+	ck_assert_ptr_null(the_conn()->held);
+}
+END_TEST
+
 START_TEST(turns)
 {
 	struct peer *p[4], *servers[2][2];
@@ -330,6 +376,8 @@ proxy_suite(void)
 	tcase_add_loop_test(tc, connect_handshake, 0, 2);
 	tcase_add_loop_test(tc, connect_data, 0, 2);
 	tcase_add_loop_test(tc, connect_hello, 0, 2);
+	tcase_add_loop_test(tc, ticket_with_answer, 0, 3);
+	tcase_add_loop_test(tc, ticket_at_once, 0, 2);
 	tcase_add_test(tc, turns);
 	tcase_add_loop_test(tc, next_one, 0, 6);
 	tcase_add_loop_test(tc, all_down, 0, 2 * COUNT(connects));
