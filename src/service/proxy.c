@@ -135,7 +135,8 @@ proxy_ready(struct conn *c)
 	if (conn_listener(c)->conf->proxy_protocol) {
 		if (!(leg->flags & LEG_F_HEADER))
 			greet(c, NULL, 0);
-		else if (leg->pending != NULL && leg->pending->pos == 0)
+		else if (leg->flags & LEG_F_HEADER_WAITS &&
+		    leg->pending != NULL && leg->pending->pos == 0)
 			proxy_header_complete(leg->pending->data);
 		if (leg->pending == NULL)
 			conn_resume(c);
@@ -212,6 +213,8 @@ greet(struct conn *c, const uint8_t *buf, size_t len)
 	if (len > 0)
 		memcpy(both + n, buf, len);
 	pass_on(c, both, n + len);
+	if (leg->pending != NULL && leg->pending->len == n + len)
+		leg->flags |= LEG_F_HEADER_WAITS;
 	free(both);
 }
 

@@ -42,6 +42,7 @@ enum leg_state {
 #define LEG_F_EARLY (1u << 12)	   /* the client may be written to before */
 #define LEG_F_HEADER (1u << 13)	   /* the PROXY header is on its way */
 #define LEG_F_CALLED (1u << 14)	   /* proxy_connect() was called */
+#define LEG_F_HEADER_WAITS (1u << 15) /* … and pending begins with it */
 
 /* Clear text that the backend has not taken yet. */
 struct leg_pending {

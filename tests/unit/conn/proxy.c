@@ -257,6 +257,58 @@ START_TEST(next_one)
 }
 END_TEST
 
+/*
+ * A backend that has taken the PROXY header, or some of it, and not all of the
+ * early data: what waits for it is not the header any more.
+ */
+START_TEST(header_gone_ahead)
+{
+	static char early[16001];
+	struct client_how how = { .early = early, .step = 500 };
+	struct peer *client, *server;
+	struct leg *leg;
+	size_t i, head;
+	int tiny = 1;
+
+	memset(early, 0x10, sizeof(early) - 1); /* a length within it */
+	world.site.certs[0].early.mode = CONF_EARLY_ACCEPT;
+	world.site.certs[0].early.maximum = 16384;
+	world.site.listen.proxy_protocol = true;
+	world.site.listen.connect = CONF_CONNECT_HELLO;
+	site_proxy(1, false);
+	/* A small window makes small segments, which a small buffer counts. */
+	ck_assert_int_eq(setsockopt(backends[0].fd, SOL_SOCKET, SO_RCVBUF,
+	    &tiny, sizeof(tiny)), 0);
+	client = client_connect(NULL);
+	wait_for(client->session != NULL);
+	how.session = client->session;
+	client->session = NULL;
+	client->finish = true;
+	wait_for((server = backend_accept(&backends[0])) != NULL);
+	server->finish = true;
+	wait_for(conn_hub_count(world.hub) == 0);
+
+	client = client_new(&how);
+	wait_for((server = backend_accept(&backends[0])) != NULL);
+	leg = conn_state(the_conn());
+	ck_assert_int_eq(leg->state, LEG_UP);
+	ck_assert(!(leg->flags & LEG_F_HEADER));
+	server->deaf = true;
+	ck_assert_int_eq(setsockopt(leg->fd, SOL_SOCKET, SO_SNDBUF, &tiny,
+	    sizeof(tiny)), 0);
+	wait_for(leg->pending != NULL);
+	ck_assert_uint_lt(leg->pending->len, sizeof(early) - 1);
+	client->early = false;
+	wait_for(client->connected && leg->flags & LEG_F_READY);
+	server->deaf = false;
+	wait_for(server->in.len > sizeof(early) - 1 && leg->pending == NULL);
+	head = server->in.len - (sizeof(early) - 1);
+	for (i = 0; i < sizeof(early) - 1; i++)
+		ck_assert_int_eq(server->in.data[head + i], 0x10);
+	SSL_SESSION_free(how.session);
+}
+END_TEST
+
 static void
 wait_refused(struct peer *client, enum close_reason reason)
 {
@@ -380,6 +432,7 @@ proxy_suite(void)
 	tcase_add_loop_test(tc, ticket_at_once, 0, 2);
 	tcase_add_test(tc, turns);
 	tcase_add_loop_test(tc, next_one, 0, 6);
+	tcase_add_test(tc, header_gone_ahead);
 	tcase_add_loop_test(tc, all_down, 0, 2 * COUNT(connects));
 	tcase_add_loop_test(tc, connect_timeout, 0, 2);
 	tcase_add_test(tc, full_queue);
