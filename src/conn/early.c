@@ -31,6 +31,7 @@ static void count(const struct conn *, enum tls_early);
 int
 conn_early_read(struct conn *c)
 {
+	bool again;
 	size_t n;
 	int ret;
 
@@ -40,13 +41,20 @@ conn_early_read(struct conn *c)
 		    CONN_CLEAR_SIZE, &n);
 		if (c->state != CONN_HANDSHAKE)
 			return -1; /* out of memory in conn_output_put() */
-		if (SSL_get_early_data_status(c->ssl) ==
-		    SSL_EARLY_DATA_ACCEPTED)
+		again = ret == SSL_READ_EARLY_DATA_SUCCESS;
+		if (!(c->flags & CONN_F_EARLY_IN) &&
+		    SSL_get_early_data_status(c->ssl) ==
+		    SSL_EARLY_DATA_ACCEPTED) {
+			if (ret == SSL_READ_EARLY_DATA_ERROR &&
+			    SSL_get_error(c->ssl, ret) != SSL_ERROR_WANT_READ)
+				return -1; /* the service need not know */
 			accepted(c);
+			/* What it wrote has taken the place of WANT_READ. */
+			again = ret != SSL_READ_EARLY_DATA_FINISH;
+		}
 		if (ret == SSL_READ_EARLY_DATA_SUCCESS)
 			take(c, n);
-	} while (ret == SSL_READ_EARLY_DATA_SUCCESS &&
-	    c->state == CONN_HANDSHAKE);
+	} while (again && c->state == CONN_HANDSHAKE);
 	if (ret != SSL_READ_EARLY_DATA_FINISH)
 		return -1;
 	c->flags &= ~CONN_F_EARLY_TRY;
@@ -121,8 +129,13 @@ conn_early_count(const struct conn *c)
 {
 	enum tls_early early;
 
-	early = c->ssl != NULL ? tls_early(c->ssl) : TLS_EARLY_NONE;
-	if (early != TLS_EARLY_NONE && early != TLS_EARLY_ACCEPTED)
+	if (c->ssl == NULL)
+		return;
+	if (tls_early_sent(c->ssl))
+		slot_add(c->hub->conf.slot, METRIC_EARLY_OFFERED, 1);
+	early = tls_early(c->ssl);
+	if (early != TLS_EARLY_NONE && (early != TLS_EARLY_ACCEPTED ||
+		!(c->flags & CONN_F_EARLY_IN)))
 		count(c, early);
 }
 

@@ -51,12 +51,13 @@ advance(struct conn *c)
 {
 	int ret;
 
+	ERR_clear_error();
 	ret = 1;
 	if (c->flags & CONN_F_EARLY_TRY)
 		ret = conn_early_read(c);
 	if (ret != 1 || c->state != CONN_HANDSHAKE)
 		return ret;
-	ERR_clear_error();
+	/* Reading early data may have read a bad Finished: its error stays. */
 	return SSL_do_handshake(c->ssl);
 }
 

@@ -7,9 +7,11 @@
  * whichever worker is the first to claim the session in the shared cache. The
  * claim is made when OpenSSL has found the session, has verified that the
  * client knows its secret (the binder), and is content with the ticket's age
- * and the application protocol; so somebody who has only seen a ticket can
- * neither use it up nor have it removed. Whatever is in doubt is refused,
- * which costs the client a round trip and never the connection.
+ * and the application protocol; so who cannot compute the binder can neither
+ * use the session up nor have it removed. (A ClientHello that was recorded has
+ * its binder in it, and uses up the early data of its session.) Whatever is in
+ * doubt is refused, which costs the client a round trip and never the
+ * connection.
  */
 #include "config.h"
 
@@ -58,7 +60,7 @@ int
 tls_early_apply(const struct tls_policy *p, SSL *ssl)
 {
 	return SSL_set_max_early_data(ssl, p->early_max) &&
-	    SSL_set_recv_max_early_data(ssl, TLS_EARLY_MAX) ? 0 : -1;
+	    SSL_set_recv_max_early_data(ssl, TLS_EARLY_SKIP_MAX) ? 0 : -1;
 }
 
 /* In the ClientHello callback, of the first ClientHello. */
@@ -70,6 +72,8 @@ tls_early_offered(SSL *ssl, struct tls_peer *peer)
 
 	peer->early_offered = SSL_client_hello_get0_ext(ssl,
 	    TLSEXT_TYPE_early_data, &p, &n);
+	if (peer->early_offered && !tls_policy(ssl)->front->early_data)
+		peer->early = TLS_EARLY_OFF;
 }
 
 bool
@@ -167,7 +171,7 @@ tls_early_settle(SSL *ssl)
 void
 tls_early_retried(struct tls_peer *peer)
 {
-	if (peer->early_offered)
+	if (peer->early_offered && peer->early != TLS_EARLY_OFF)
 		peer->early = TLS_EARLY_RETRY;
 }
 
@@ -193,6 +197,14 @@ tls_early_failed(SSL *ssl)
 	if (peer != NULL && peer->early == TLS_EARLY_ACCEPTED &&
 	    ERR_GET_REASON(ERR_peek_error()) == SSL_R_TOO_MUCH_EARLY_DATA)
 		peer->early = TLS_EARLY_TOO_MUCH;
+}
+
+bool
+tls_early_sent(const SSL *ssl)
+{
+	const struct tls_peer *peer = tls_peer(ssl);
+
+	return peer != NULL && peer->early_offered;
 }
 
 enum tls_early

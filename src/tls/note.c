@@ -84,6 +84,21 @@ tls_note_session_cb(SSL *ssl, SSL_SESSION *sess)
 	return tls_policy(ssl)->front->store(ssl, sess);
 }
 
+/*
+ * OpenSSL wants a session forgotten when its connection ends with a fatal
+ * alert. TLS 1.2 demands that (RFC 5246 7.2.2), TLS 1.3 does not: there, who
+ * sends a recorded ClientHello and then nonsense would take somebody else's
+ * session away.
+ */
+void
+tls_note_remove_cb(SSL_CTX *ctx, SSL_SESSION *sess)
+{
+	const struct tls_policy *policy = SSL_CTX_get_app_data(ctx);
+
+	if (SSL_SESSION_get_protocol_version(sess) < TLS1_3_VERSION)
+		policy->front->remove(ctx, sess);
+}
+
 /* Who could write the shared memory may have written nonsense. */
 static void
 note_read(SSL_SESSION *sess, struct tls_peer *peer)
@@ -110,6 +125,8 @@ note_write(const SSL *ssl, SSL_SESSION *sess)
 {
 	const struct tls_front *front;
 	int64_t deadline, left;
+	const unsigned char *protocol;
+	unsigned protocol_len;
 	const char *name;
 	uint8_t b[NOTE_LEN];
 	size_t i;
@@ -130,6 +147,8 @@ note_write(const SSL *ssl, SSL_SESSION *sess)
 	/* Every ClientHello has the name again; only early.c compares them. */
 	name = tls_policy(ssl)->early_max > 0 && tls_peer(ssl)->name[0] != '\0'
 	    && SSL_version(ssl) >= TLS1_3_VERSION ? tls_peer(ssl)->name : NULL;
+	/* OpenSSL leaves that of the connection before where there is none. */
+	SSL_get0_alpn_selected(ssl, &protocol, &protocol_len);
 	b[0] = NOTE_LAYOUT;
 	b[1] = (uint8_t)(front->worker >> 8);
 	b[2] = (uint8_t)front->worker;
@@ -137,6 +156,7 @@ note_write(const SSL *ssl, SSL_SESSION *sess)
 		b[i] = (uint8_t)(deadline >> 8 * (NOTE_LEN - 1 - i));
 	return SSL_SESSION_set1_ticket_appdata(sess, b, sizeof(b)) &&
 	    SSL_SESSION_set1_hostname(sess, name) &&
+	    SSL_SESSION_set1_alpn_selected(sess, protocol, protocol_len) &&
 	    SSL_SESSION_set_timeout(sess, (long)left);
 }
 

@@ -86,6 +86,8 @@ bool tls_early_postponed(const SSL *);
  */
 void tls_early_settle(SSL *);
 void tls_early_failed(SSL *);
+/* Whether the client offered some. */
+bool tls_early_sent(const SSL *);
 /* What is known so far of what became of them. */
 enum tls_early tls_early(const SSL *);
 const char *tls_early_name(enum tls_early);

@@ -20,6 +20,8 @@
 
 /* No session may send more early; early_data.maximum has this limit. */
 #define TLS_EARLY_MAX (1u << 20)
+/* Of refused ones, so much is skipped: padding and records' overhead count. */
+#define TLS_EARLY_SKIP_MAX (4 * TLS_EARLY_MAX)
 
 /* One certificate { } section. Its SSL_CTX has it as app_data. */
 struct tls_policy {
@@ -50,8 +52,12 @@ struct tls_front {
 	unsigned worker;
 	uint8_t *alpn; /* as in the extension: length, bytes, length, … */
 	unsigned alpn_len;
-	/* What tlscache_attach() wants to be called for a new session, … */
+	/*
+	 * What tlscache_attach() wants to be called for a new session, for one
+	 * that is to be forgotten, …
+	 */
 	int (*store)(SSL *, SSL_SESSION *);
+	void (*remove)(SSL_CTX *, SSL_SESSION *);
 	/* … and for one that a client offers. */
 	SSL_SESSION *(*fetch)(SSL *, const unsigned char *, int, int *);
 };
@@ -124,5 +130,6 @@ int tls_alpn_cb(SSL *, const unsigned char **, unsigned char *,
 int tls_note_read_cb(SSL *, int *alert, void *front);
 int tls_note_ticket_cb(SSL *, void *front);
 int tls_note_session_cb(SSL *, SSL_SESSION *);
+void tls_note_remove_cb(SSL_CTX *, SSL_SESSION *);
 
 #endif

@@ -17,13 +17,19 @@
 static struct conn_ops ops;
 
 static void
-open_early(enum conf_early_mode mode, bool takes)
+open_early_max(enum conf_early_mode mode, bool takes, size_t max)
 {
 	world.site.certs[0].early.mode = mode;
-	world.site.certs[0].early.maximum = 16384;
+	world.site.certs[0].early.maximum = max;
 	ops = record_ops;
 	ops.takes_early = takes;
 	world_open(&ops);
+}
+
+static void
+open_early(enum conf_early_mode mode, bool takes)
+{
+	open_early_max(mode, takes, 16384);
 }
 
 static SSL_SESSION *
@@ -299,6 +305,53 @@ START_TEST(refused)
 }
 END_TEST
 
+/* A service that writes at once, though the data are still on their way. */
+START_TEST(answered_before_the_data)
+{
+	struct client_how how = { .early = "one", .step = (size_t)_i };
+	struct peer *p;
+
+	open_early(CONF_EARLY_ACCEPT, true);
+	how.session = get_session();
+	record.at = 'y';
+	record.action = answer;
+	p = client_new(&how);
+	wait_for(record.len == 3);
+	ck_assert_int_eq(the_conn()->state, CONN_HANDSHAKE);
+	go_on(p, "two");
+	got("onetwo");
+	ck_assert(peer_got(p, "answer"));
+	ck_assert_str_eq(record.events, "bydrdeC");
+	ck_assert_uint_eq(metric(METRIC_EARLY_ACCEPTED), 1);
+	ck_assert_uint_eq(metric(METRIC_EARLY_OFFERED), 1);
+	SSL_SESSION_free(how.session);
+}
+END_TEST
+
+/* What begins with an error is no business of the service. */
+START_TEST(too_much_at_once)
+{
+	SSL_SESSION *session;
+	struct peer *p;
+
+	open_early_max(CONF_EARLY_ACCEPT, true, 5);
+	session = get_session();
+	ck_assert(SSL_SESSION_set_max_early_data(session, 9));
+	record.at = 'y';
+	record.action = answer;
+	p = client_early("too early", &session);
+	wait_for(p->eof);
+	ck_assert_uint_eq(p->in.len, 0);
+	peer_drop(p);
+	wait_for(conn_hub_count(world.hub) == 0);
+	ck_assert_str_eq(record.events, "C");
+	ck_assert_uint_eq(closes(CLOSE_HANDSHAKE), 1);
+	ck_assert_uint_eq(metric(METRIC_EARLY_TOO_MUCH), 1);
+	ck_assert_uint_eq(metric(METRIC_EARLY_OFFERED), 1);
+	SSL_SESSION_free(session);
+}
+END_TEST
+
 /* What a service wants to look at later does not wait for the handshake. */
 START_TEST(rechecked)
 {
@@ -346,6 +399,8 @@ early_suite(void)
 	tcase_add_loop_test(tc, kept_for_later, 0, COUNT(later));
 	tcase_add_test(tc, paused);
 	tcase_add_test(tc, answered_before_finished);
+	tcase_add_loop_test(tc, answered_before_the_data, 1, 4);
+	tcase_add_test(tc, too_much_at_once);
 	tcase_add_test(tc, finished_before_the_client);
 	tcase_add_loop_test(tc, ended_by_the_service, 0, COUNT(ends));
 	tcase_add_loop_test(tc, client_goes_away, 0, 2);

@@ -197,7 +197,7 @@ START_TEST(off_since)
 	tls_front_free(front);
 	site.certs[0].early.mode = CONF_EARLY_OFF;
 	front = site_front(&site);
-	expect(&how, TLS_EARLY_NONE); /* nobody looks any more */
+	expect(&how, TLS_EARLY_OFF);
 	ck_assert_int_eq(talk_resumed(front, &how), TLS_RESUMED_STATEFUL);
 }
 END_TEST
@@ -219,6 +219,22 @@ START_TEST(other_protocol)
 	how.early = EARLY;
 	how.alpn = "\1x\1y"; /* our first choice is x */
 	expect(&how, TLS_EARLY_ALPN);
+}
+END_TEST
+
+/* A ticket is for the protocol of its connection, not of the one before. */
+START_TEST(no_protocol_any_more)
+{
+	struct talk_how how = { .sni = "a.test", .alpn = "\1x" };
+
+	how.session = talk_session(front, &how);
+	how.alpn = NULL;
+	session = talk_session(front, &how);
+	SSL_SESSION_free(how.session);
+	ck_assert(SSL_SESSION_set1_alpn_selected(session, NULL, 0));
+	how = how_now("a.test");
+	expect(&how, TLS_EARLY_ACCEPTED);
+	expect(&how, TLS_EARLY_CLAIMED);
 }
 END_TEST
 
@@ -364,6 +380,7 @@ early_suite(void)
 	tcase_add_test(tc, off_when_made);
 	tcase_add_test(tc, off_since);
 	tcase_add_test(tc, other_protocol);
+	tcase_add_test(tc, no_protocol_any_more);
 	tcase_add_test(tc, unknown);
 	tcase_add_test(tc, age);
 	tcase_add_test(tc, retry);
