@@ -26,6 +26,13 @@
 #include "session_int.h"
 #include "tlscache.h"
 
+/*
+ * Bytes of refused early data that are skipped: no fewer than may have been
+ * promised before max was lowered. Of accepted ones no more come than the
+ * session allows.
+ */
+#define SKIP_MIN (1u << 20)
+
 static int allow_cb(SSL *, void *);
 static bool same_name(const SSL *);
 
@@ -35,7 +42,8 @@ tlscache_early_data(SSL_CTX *ctx, uint32_t max)
 	if (ctx == NULL || max == 0)
 		return TLSCACHE_E_INVAL;
 	if (SSL_CTX_set_max_early_data(ctx, max) != 1 ||
-	    SSL_CTX_set_recv_max_early_data(ctx, max) != 1)
+	    SSL_CTX_set_recv_max_early_data(ctx,
+		max > SKIP_MIN ? max : SKIP_MIN) != 1)
 		return TLSCACHE_E_OPENSSL;
 	SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET | SSL_OP_NO_ANTI_REPLAY);
 	SSL_CTX_set_allow_early_data_cb(ctx, allow_cb, NULL);
