@@ -58,7 +58,10 @@ proxy_connect_event(struct conn *c, short what)
 		else
 			return;
 	} else if (what & EV_TIMEOUT) {
-		error = ETIMEDOUT;
+		/* libevent drops what has come at the same time. */
+		leg->flags |= LEG_F_READABLE;
+		if (start_connect(leg->fd, &backend(c)->addr) == -1)
+			error = errno == EALREADY ? ETIMEDOUT : errno;
 	} else if (what & (EV_READ | EV_CLOSED)) {
 		/* A failure makes it readable; so does a fast backend. */
 		(void)getsockopt(leg->fd, SOL_SOCKET, SO_ERROR, &error, &len);
@@ -143,11 +146,12 @@ start_connect(int fd, const struct addr *addr)
 {
 	const struct sockaddr *sa = (const struct sockaddr *)&addr->ss;
 
-	if (connect(fd, sa, addr->len) == 0)
-		return 0;
-	if (errno != EINPROGRESS)
-		return -1;
-	return connect(fd, sa, addr->len) == 0 || errno == EISCONN ? 0 : -1;
+	int tries = 2;
+
+	while (connect(fd, sa, addr->len) == -1)
+		if (errno != EINPROGRESS || --tries == 0)
+			return errno == EISCONN ? 0 : -1;
+	return 0;
 }
 
 static int

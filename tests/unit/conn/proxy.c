@@ -6,7 +6,9 @@
 #include <string.h>
 
 #include <sys/resource.h>
+#include <poll.h>
 
+#include "base/clock.h"
 #include "conn/conn_int.h"
 #include "peer.h"
 #include "service/proxy_int.h"
@@ -373,6 +375,39 @@ START_TEST(connect_timeout)
 }
 END_TEST
 
+/* A worker that was busy finds both, the connection and the time-out. */
+START_TEST(connect_in_time)
+{
+	struct peer *client, *server;
+	struct pollfd pfd = { .events = POLLOUT };
+	int64_t until;
+	int fds[64];
+	size_t n, i;
+
+	world.site.listen.connect_timeout = 500;
+	site_proxy_backlog(1, false, 1);
+	n = fill_queue(&backends[0], fds, 64);
+	client = client_connect(NULL);
+	peer_send_text(client, "hello");
+	wait_for(((struct leg *)conn_state(the_conn()))->state ==
+	    LEG_CONNECTING);
+	until = clock_mono_us() + 500000;
+	for (i = 0; i < n; i++)
+		ck_assert_ptr_nonnull(backend_accept(&backends[0]));
+	pfd.fd = ((struct leg *)conn_state(the_conn()))->fd;
+	ck_assert_int_eq(poll(&pfd, 1, 10000), 1);
+	ck_assert_int_eq(pfd.revents, POLLOUT);
+	while (clock_mono_us() <= until)
+		;
+	wait_for((server = backend_accept(&backends[0])) != NULL);
+	wait_for(peer_got(server, "hello"));
+	peer_send_text(server, "world");
+	wait_for(peer_got(client, "world"));
+	while (n > 0)
+		close_fd(fds[--n]);
+}
+END_TEST
+
 /* A full queue of a Unix socket is waited for. */
 START_TEST(full_queue)
 {
@@ -435,6 +470,7 @@ proxy_suite(void)
 	tcase_add_test(tc, header_gone_ahead);
 	tcase_add_loop_test(tc, all_down, 0, 2 * COUNT(connects));
 	tcase_add_loop_test(tc, connect_timeout, 0, 2);
+	tcase_add_test(tc, connect_in_time);
 	tcase_add_test(tc, full_queue);
 	tcase_add_test(tc, no_descriptor);
 	suite_add_tcase(s, tc);
