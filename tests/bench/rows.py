@@ -38,12 +38,16 @@ ECHO = {"echo13": "full13", "echo12": "full12", "echo-id12": "id12",
         "echo-stateful13": "stateful13"}
 HANDSHAKES.update({echo: HANDSHAKES[row] for echo, row in ECHO.items()})
 ECHO["echo-idle"] = "idle"
+# Servers that do not call the backend for a client that says nothing.
+DATA = {row + "-data": row for row in ("full13", "id12", "stateful13")}
+HANDSHAKES.update({data: HANDSHAKES[row] for data, row in DATA.items()})
 KEPT = {"ka1": 1, "ka64": 64}
 BULK = ("down", "up")
 OTHERS = ("idle", "echo-idle", "latency", "storm", "cores")
 ROWS = (*HANDSHAKES, *KEPT, *BULK, *OTHERS)
 RESUMED = ("id12", "ticket12", "ticket13", "stateful13", "req13-resumed",
-           "early13", "echo-id12", "echo-stateful13")
+           "early13", "echo-id12", "echo-stateful13", "id12-data",
+           "stateful13-data")
 UNITS = {"down": "s/GiB", "up": "s/GiB", "idle": "bytes",
          "echo-idle": "bytes", "latency": "ms p99", "storm": "s", "cores": "x"}
 GIB = 1 << 30
@@ -51,6 +55,7 @@ HELLOS = 4000 # the queue of one worker takes them all
 # Only these have session tickets that can be switched off, or early data.
 CAN = {"stateful": ("tlsherd", "nginx", "haproxy", "stunnel"),
        "early": ("tlsherd", "haproxy")}
+CAN_WAIT = ("tlsherd", "haproxy")
 
 
 def unit(row):
@@ -68,6 +73,8 @@ def service(row):
 def has(server, row):
     if row in ECHO or row == "cores":
         return server == "tlsherd"
+    if row in DATA:
+        return server in CAN_WAIT
     # hitch gives session ids without being told to.
     if server == "hitch" and row in ("id12", "full12-id"):
         return True
@@ -132,11 +139,11 @@ class Measure:
         # A worker that comes to share the client's processor is woken at a
         # third of the cost. Where there is one connection that is chance.
         apart = row == "ka1"
-        key = name, variant(row), service(row), apart
+        key = name, variant(row), service(row), row in DATA, apart
         if key not in self.running:
             self.running[key] = Server(
                 self.site, name, variant(row), service=service(row),
-                cpus=set(two_cpus()[:1]) if apart else None)
+                data=row in DATA, cpus=set(two_cpus()[:1]) if apart else None)
         return self.running[key]
 
     def sample(self, name, row):
@@ -275,7 +282,7 @@ class Measure:
         clients; None for rows without a floor."""
         if row in ("latency", "cores", "early13"):
             return None
-        row = ECHO.get(row, row)
+        row = ECHO.get(row, DATA.get(row, row))
         least = self.run_floor(row, *self.floor_options())
         if row in HANDSHAKES or row in KEPT:
             least += self.run_floor("tcp", row)
@@ -309,7 +316,8 @@ class Measure:
 
     def calls(self, row, at_once):
         kind, options = HANDSHAKES[row]
-        server = Server(self.site, "tlsherd", kind, 1, service=service(row))
+        server = Server(self.site, "tlsherd", kind, 1, service=service(row),
+                        data=row in DATA)
         out = self.site.folder + "/strace"
         worker = max(server.pids())
 
@@ -339,7 +347,8 @@ class Measure:
         def count(n):
             with self.callgrind() as (folder, prefix):
                 server = Server(self.site, "tlsherd", kind, 1, seconds=60,
-                                service=service(row), prefix=prefix)
+                                service=service(row), data=row in DATA,
+                                prefix=prefix)
                 try:
                     run_client(self.site, server.port, "-n", n, "-c", 8,
                                *options)
@@ -353,7 +362,7 @@ class Measure:
         def count(n):
             with self.callgrind("--toggle-collect=server_*") as (folder,
                                                                  prefix):
-                self.run_floor(ECHO.get(row, row),
+                self.run_floor(ECHO.get(row, DATA.get(row, row)),
                                *self.floor_options()[:2], f"x{n}",
                                prefix=prefix)
                 return counted(folder)

@@ -195,10 +195,11 @@ class Process:
 
 
 class Server(Process):
-    """One of the compared; variant: tickets, stateful or early."""
+    """One of the compared; variant: tickets, stateful or early; data: it
+    calls the backend only for clients that have said something."""
 
     def __init__(self, site, name, variant, workers=2, cpus=None, prefix=(),
-                 service="proxy", seconds=START_SECONDS):
+                 service="proxy", data=False, seconds=START_SECONDS):
         self.name = name
         self.port = site.ports.take()
         files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
@@ -217,6 +218,7 @@ class Server(Process):
             "IF_STATEFUL": "#" if variant == "tickets" else "",
             "IF_PROXY": "" if service == "proxy" else "#",
             "IF_EARLY": "" if variant == "early" else "#",
+            "IF_DATA": "" if data else "#",
         }
         conf = f"{site.folder}/{name}-{self.port}.conf"
         with open(f"{HERE}/peers/{name}.in", encoding="ascii") as f:
