@@ -50,6 +50,7 @@ static const struct option long_options[] = {
 
 _Noreturn static void usage(FILE *, int);
 _Noreturn static void bad(const char *, const char *, const char *);
+_Noreturn static void misused(const char *);
 static void parse(int, char **, struct probe_options *);
 static void parse_option(int, struct probe_options *);
 static unsigned parse_number(const char *, const char *, unsigned);
@@ -116,10 +117,10 @@ parse(int argc, char **argv, struct probe_options *o)
 	if (!o->tls12 && !o->tls13)
 		o->tls12 = o->tls13 = true;
 	if (o->from_first && o->all_pairs)
-		bad("--all-pairs", "--from-first",
-		    "cannot be given together");
+		misused("--all-pairs and --from-first cannot be given "
+		    "together");
 	if (o->key != NULL && o->cert == NULL)
-		bad("--key", o->key, "needs --cert");
+		misused("--key needs --cert");
 }
 
 static void
@@ -223,11 +224,12 @@ static void
 check_early(const struct probe_options *o)
 {
 	if (o->replay > 0 && o->early == NULL)
-		bad("--replay", "", "needs --early-data");
+		misused("--replay needs --early-data");
 	if (o->sessions > 0 && o->replay == 0)
-		bad("--sessions", "", "needs --replay");
+		misused("--sessions needs --replay");
 	if (o->early != NULL && o->tls12)
-		bad("--early-data", "-2", "TLS 1.2 has no early data");
+		misused("--early-data cannot be given with -2: TLS 1.2 has "
+		    "none");
 }
 
 static unsigned
@@ -247,6 +249,14 @@ bad(const char *option, const char *value, const char *what)
 {
 	fprintf(stderr, "tlsherd-probe: %s: \"%s\" %s\n", option, value,
 	    what);
+	exit(2);
+}
+
+/* Options that do not go together. */
+static void
+misused(const char *what)
+{
+	fprintf(stderr, "tlsherd-probe: %s\n", what);
 	exit(2);
 }
 

@@ -338,3 +338,20 @@ def test_control_usage(tmp):
     done = herd.run(herd.CTL, "--help")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("usage: tlsherdctl")
+
+
+# tlsherd-probe
+
+@pytest.mark.parametrize("options, says", [
+    (["-a", "-f"], "--all-pairs and --from-first cannot be given together"),
+    (["--key", "k"], "--key needs --cert"),
+    (["--replay", "5"], "--replay needs --early-data"),
+    (["--sessions", "5"], "--sessions needs --replay"),
+    (["-2", "--early-data", "/etc/passwd"],
+     "--early-data cannot be given with -2: TLS 1.2 has none"),
+    (["--replay", "x"], '--replay: "x" is not a number in range'),
+])
+def test_probe_usage(options, says):
+    done = herd.run(herd.PROBE, *options, "127.0.0.1:1")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"tlsherd-probe: {says}\n"
