@@ -318,12 +318,16 @@ handshake(SSL *ssl, int64_t deadline, struct probe_result *result)
 /*
  * The trace service answers a line with a line about the connection. Any other
  * server may answer what it likes, or nothing: reading goes on until there is
- * a line, the end, or no time left. TLS 1.3 sessions arrive meanwhile.
+ * a line, the end, or no time left. TLS 1.3 sessions arrive meanwhile, and
+ * who is here for one does not wait for what may never be said.
  */
 static void
 converse(SSL *ssl, const struct probe_options *o, int64_t begin,
     int64_t deadline, struct probe_result *result)
 {
+	struct probe_client *client = SSL_CTX_get_app_data(
+	    SSL_get_SSL_CTX(ssl));
+	const SSL_SESSION *old = client->latest;
 	struct probe_result ignored;
 	char answer[ANSWER_MAX];
 	size_t n = 0;
@@ -338,7 +342,9 @@ converse(SSL *ssl, const struct probe_options *o, int64_t begin,
 			errno = 0;
 			r = SSL_read(ssl, answer + n,
 			    (int)(sizeof(answer) - 1 - n));
-		} while (r <= 0 && again(ssl, r, deadline, &ignored, ""));
+		} while (r <= 0 &&
+		    !(client->session_only && client->latest != old) &&
+		    again(ssl, r, deadline, &ignored, ""));
 		if (r > 0 && n == 0)
 			result->answer_ms = (double)(clock_mono_us() - begin) /
 			    1000;

@@ -59,6 +59,7 @@ struct probe_client {
 	const struct probe_options *options;
 	SSL_CTX *ctx;
 	SSL_SESSION *latest; /* made by the last connection; NULL: none */
+	bool session_only;   /* no connection goes on when it has made one */
 };
 
 /* version: TLS1_2_VERSION or TLS1_3_VERSION. 0, or -1 with the error text. */

@@ -96,6 +96,7 @@ probe_replay(struct probe_client *client, struct probe_replay *r,
 	bool good;
 
 	memset(r, 0, sizeof(*r));
+	client->session_only = true;
 	flights = xcalloc(o->sessions, sizeof(*flights));
 	for (good = true; good && r->sessions < o->sessions; r->sessions++)
 		good = flight_make(client, &flights[r->sessions]);
