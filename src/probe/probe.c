@@ -339,7 +339,7 @@ replay(const struct probe_options *o)
 		exit(1);
 	}
 	report_replay(o, &r);
-	good = r.most <= 1;
+	good = probe_replay_good(&r);
 	probe_client_release(&client);
 	return good;
 }

@@ -88,14 +88,20 @@ bool probe_tcp_connect(const struct probe_options *, int64_t deadline,
 struct probe_replay {
 	unsigned sessions;
 	size_t flight; /* bytes of the first one */
-	unsigned sent, connected, answered; /* copies, the originals included */
-	unsigned accepted, refused; /* early data of copies that answered */
+	unsigned sent, connected; /* copies, the originals included */
+	unsigned answered, unanswered; /* whether that tells anything */
+	unsigned accepted, refused; /* early data of those answered */
 	unsigned acted;	   /* answers with clear text before Finished */
 	unsigned original; /* acceptances that went to the original */
 	unsigned most;	   /* acceptances of one session */
 };
 /* False with the error text when there was nothing to replay. */
 bool probe_replay(struct probe_client *, struct probe_replay *, struct err *);
+/*
+ * No early data were accepted twice. A copy without an answer may have been
+ * accepted, too, so there must be none.
+ */
+bool probe_replay_good(const struct probe_replay *);
 
 /* tally.c: results added up. */
 struct probe_tally {

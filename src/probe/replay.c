@@ -44,7 +44,7 @@
 #define ORIGINAL 0
 
 /* What a child found. */
-#define SAW_HANDSHAKE 1 /* an answer that the client's keys open */
+#define SAW_ANSWER 1	/* that tells: a flight, an alert, a retry */
 #define SAW_ACCEPTED 2
 #define SAW_ACTED 4	/* clear text, before the client's Finished */
 
@@ -82,9 +82,9 @@ static bool copy_send(struct copy *);
 static bool copy_read(struct copy *);
 static void copy_over(struct copy *);
 static uint8_t judge(const struct copy *);
+static bool refuses(SSL *, int);
 static void complete(const struct copy *, SSL *);
 
-/* Returns false when there was nothing to replay, with the error text. */
 bool
 probe_replay(struct probe_client *client, struct probe_replay *r,
     struct err *err)
@@ -117,6 +117,12 @@ probe_replay(struct probe_client *client, struct probe_replay *r,
 		flight_free(&flights[i]);
 	free(flights);
 	return good;
+}
+
+bool
+probe_replay_good(const struct probe_replay *r)
+{
+	return r->most <= 1 && r->unanswered == 0;
 }
 
 /* A session of its own for each flight; memory in place of a socket. */
@@ -267,12 +273,15 @@ static void
 tell(struct copy *c, unsigned saw, struct probe_replay *r)
 {
 	r->sent++;
-	r->answered += c->len > 0;
+	if (saw & (SAW_ACCEPTED | SAW_ANSWER))
+		r->answered++;
+	else
+		r->unanswered++;
 	if (saw & SAW_ACCEPTED) {
 		c->flight->accepted++;
 		r->accepted++;
 		r->original += c->rank == ORIGINAL;
-	} else if (saw & SAW_HANDSHAKE)
+	} else if (saw & SAW_ANSWER)
 		r->refused++;
 	if (saw & SAW_ACTED)
 		r->acted++;
@@ -380,18 +389,35 @@ judge(const struct copy *c)
 	SSL *ssl = c->flight->ssl;
 	uint8_t saw = 0;
 	char byte;
+	int r;
 
-	if (c->len == 0 || BIO_write(SSL_get_rbio(ssl), c->answer, (int)c->len) !=
-	    (int)c->len || SSL_connect(ssl) != 1)
+	if (c->len == 0 || BIO_write(SSL_get_rbio(ssl), c->answer,
+	    (int)c->len) != (int)c->len)
 		return 0;
-	saw |= SAW_HANDSHAKE;
+	ERR_clear_error();
+	r = SSL_connect(ssl);
+	/* That may be in a flight which the end of its worker cut short. */
 	if (SSL_get_early_data_status(ssl) == SSL_EARLY_DATA_ACCEPTED)
 		saw |= SAW_ACCEPTED;
+	if (r == 1 || refuses(ssl, r))
+		saw |= SAW_ANSWER;
+	if (r != 1)
+		return saw;
 	if (SSL_read(ssl, &byte, 1) == 1)
 		saw |= SAW_ACTED;
 	if (c->rank == ORIGINAL && c->fd != -1)
 		complete(c, ssl);
 	return saw;
+}
+
+/* Without a handshake: an alert has come, or a wish for another ClientHello. */
+static bool
+refuses(SSL *ssl, int r)
+{
+	if (SSL_get_error(ssl, r) == SSL_ERROR_SSL)
+		return ERR_GET_REASON(ERR_peek_error()) >
+		    SSL_AD_REASON_OFFSET;
+	return BIO_pending(SSL_get_wbio(ssl)) > 0;
 }
 
 /* Send the client's Finished, and wait for the server to have read it. */

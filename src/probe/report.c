@@ -12,6 +12,7 @@ static void table(const struct probe_tally *, unsigned);
 static void json_connection(unsigned, const struct probe_result *);
 static void json_tally(const struct probe_options *,
     const struct probe_tally *);
+static void replay_verdict(const struct probe_replay *);
 
 /* The document under way; one per process, as is standard output. */
 static struct json document;
@@ -195,6 +196,7 @@ report_replay(const struct probe_options *o, const struct probe_replay *r)
 		json_uint(&document, "sent", r->sent);
 		json_uint(&document, "connected", r->connected);
 		json_uint(&document, "answered", r->answered);
+		json_uint(&document, "unanswered", r->unanswered);
 		json_uint(&document, "accepted", r->accepted);
 		json_uint(&document, "refused", r->refused);
 		json_uint(&document, "acted_upon", r->acted);
@@ -210,12 +212,28 @@ report_replay(const struct probe_options *o, const struct probe_replay *r)
 	    "session the client's\n", r->sent);
 	printf("  connected   %7u\n", r->connected);
 	printf("  answered    %7u\n", r->answered);
+	printf("  unanswered  %7u\n", r->unanswered);
 	printf("  accepted    %7u, of which %u were the client's own\n",
 	    r->accepted, r->original);
 	printf("  refused     %7u\n", r->refused);
 	printf("  acted upon  %7u: clear text came back before the handshake "
 	    "was complete\n", r->acted);
 	printf("  the most for one session: %u\n", r->most);
+	replay_verdict(r);
+}
+
+static void
+replay_verdict(const struct probe_replay *r)
+{
+	if (r->most > 1)
+		printf("\nNOT GOOD: early data were accepted more than "
+		    "once.\n");
+	else if (r->unanswered > 0)
+		printf("\nNOT GOOD: %u of %u copies had no answer: nothing "
+		    "is proven.\n", r->unanswered, r->sent);
+	else
+		printf("\nGood: no early data were accepted more than "
+		    "once.\n");
 }
 
 int
@@ -228,11 +246,7 @@ report_end(const struct probe_options *o, bool good)
 		json_object_end(&document);
 		return json_finish(&document);
 	}
-	if (o->replay > 0)
-		printf("\n%s\n", good ? "Good: no early data were accepted "
-		    "more than once." : "NOT GOOD: early data were accepted "
-		    "more than once.");
-	else
+	if (o->replay == 0)
 		printf("\n%s\n", good ?
 		    "Good: everything that should resume did." :
 		    "NOT GOOD: see above for what failed or did not resume.");

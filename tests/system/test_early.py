@@ -1,18 +1,24 @@
 # SPDX-License-Identifier: ISC
 """Early data: accepted at most once, whatever happens to the copies."""
 
+import itertools
 import json
 import os
 import random
+import re
+import select
 import signal
 import socket
+import subprocess
 import threading
 import time
 
 import pytest
 
+import backend
 import clients
 import herd
+import pki
 
 EARLY = "early_data { mode = accept }"
 POSTPONE = "early_data { mode = postpone }"
@@ -32,14 +38,19 @@ def totals(d, socket_path):
     return json.loads(done.stdout)["totals"]
 
 
-def replay(d, early, copies, *options, status=0):
+def replay(d, early, copies, *options, all_answer=True):
     """The probe's counts of a replay; nothing was accepted twice."""
     code, doc = clients.probe(d, "--early-data", early, "--replay",
                               str(copies), "--timeout", "60s", *options,
                               seconds=600)
-    assert code == status and doc["good"]
-    assert doc["replay"]["most_of_one_session"] <= 1
-    return doc["replay"]
+    r = doc["replay"]
+    assert r["answered"] + r["unanswered"] == r["sent"]
+    assert r["accepted"] + r["refused"] == r["answered"]
+    assert r["most_of_one_session"] <= 1
+    assert r["unanswered"] == 0 or not all_answer
+    assert (code, doc["good"]) == ((0, True) if r["unanswered"] == 0 else
+                                   (1, False))
+    return r
 
 
 @pytest.mark.parametrize("body", [EARLY, POSTPONE])
@@ -81,6 +92,83 @@ def test_replay(start, early, service, acted):
         assert r["accepted"] == 1
         assert r["refused"] == copies
         assert r["acted_upon"] == acted
+
+
+def relay(client, server):
+    """Pass on what they say until one of them ends."""
+    while True:
+        for sock in select.select([client, server], [], [])[0]:
+            data = sock.recv(65536)
+            if not data:
+                return
+            (server if sock is client else client).sendall(data)
+
+
+def replay_told(address, early, *options):
+    """Exit status and last line of six copies."""
+    done = herd.run(herd.PROBE, "--early-data", early, "--replay", "5",
+                    *options, address)
+    return done.returncode, done.stdout.splitlines()[-1]
+
+
+@pytest.mark.parametrize("answered", [0, 2, 6])
+def test_a_copy_without_an_answer_proves_nothing(start, early, answered):
+    """The others come to somebody who never says anything."""
+    def serve(sock):
+        if next(turn) > answered:  # the first one makes the session
+            return backend.read_all(sock)
+        with clients.tcp(d) as server:
+            return relay(sock, server)
+
+    with start(herd.site(body=EARLY)) as d, backend.Backend(serve) as b:
+        turn = itertools.count()
+        status, says = replay_told(b.address, early, "--timeout", "1s")
+        if answered == 6:
+            assert says == "Good: no early data were accepted more than once."
+        else:
+            assert says == (f"NOT GOOD: {6 - answered} of 6 copies had no "
+                            "answer: nothing is proven.")
+        assert status == (0 if answered == 6 else 1)
+        turn = itertools.count()
+        code, doc = clients.probe(b.address, "--early-data", early,
+                                  "--replay", "5", "--timeout", "1s")
+        assert code == status
+        assert doc["good"] == (answered == 6)
+        assert doc["replay"]["answered"] == answered
+        assert doc["replay"]["unanswered"] == 6 - answered
+
+
+def test_a_wish_for_another_key_share_is_an_answer(start, early):
+    with start(herd.site(body=EARLY + " groups = P-256")) as d:
+        assert replay(d, early, 9)["refused"] == 10
+
+
+def test_who_accepts_copies_is_found_out(early):
+    """s_server serves one after the other, and has to be told to go on."""
+    turn, one = itertools.count(), threading.Lock()
+
+    def serve(sock):
+        with one, clients.tcp(("127.0.0.1", port)) as server:
+            if next(turn) == 0:
+                return relay(sock, server)
+            server.sendall(sock.recv(65536))
+            sock.sendall(server.recv(65536))
+        return backend.read_all(sock)
+
+    with subprocess.Popen(
+            ["openssl", "s_server", "-accept", "127.0.0.1:0", "-tls1_3",
+             "-early_data", "-no_anti_replay",
+             "-cert", pki.path("server.pem"), "-key", pki.path("server.key")],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL, text=True) as server:
+        try:
+            port = next(int(line.rsplit(":", 1)[1]) for line in server.stdout
+                        if line.startswith("ACCEPT"))
+            with backend.Backend(serve) as b:
+                assert replay_told(b.address, early) == (
+                    1, "NOT GOOD: early data were accepted more than once.")
+        finally:
+            server.kill()
 
 
 def test_replay_of_what_is_postponed(start, early):
@@ -165,7 +253,8 @@ def test_replay_while_workers_are_killed(start, early):
     n = herd.size(50, 500)
     with start(herd.site(workers=8, body=EARLY)) as d:
         d.faults_allowed = "was killed by signal 9"
-        r = during(kill, lambda: replay(d, early, 9, "--sessions", str(n)))
+        r = during(kill, lambda: replay(d, early, 9, "--sessions", str(n),
+                                        all_answer=False))
         assert 0 < r["accepted"] <= n
 
 
