@@ -13,6 +13,11 @@
  *	out	served=yes reused=no id=HEX ticket=HEX hint=7200 session=HEX
  *		error=- trace: what the service said
  *
+ * or a client's first flight, for somebody else to send:
+ *
+ *	in	early=TEXT version=TLSv1.3 session=HEX [sni=NAME]
+ *	out	flight=HEX
+ *
  * PORT is one of 127.0.0.1; PATH.pem and PATH.key are the certificate; a
  * session goes in as it came out (i2d_SSL_SESSION, or "-" for none), and
  * "last" is the one of the latest connection that got one. id, ticket and hint
@@ -42,7 +47,7 @@
 #define DEADLINE 60 /* seconds without a byte */
 
 struct request {
-	char *to, *version, *sni, *cert, *session;
+	char *to, *version, *sni, *cert, *session, *early;
 };
 
 /* The words of a line, and where they go. */
@@ -55,6 +60,7 @@ static const struct {
 	{ "sni", offsetof(struct request, sni) },
 	{ "cert", offsetof(struct request, cert) },
 	{ "session", offsetof(struct request, session) },
+	{ "early", offsetof(struct request, early) },
 };
 
 static const struct {
@@ -78,6 +84,9 @@ static void request_word(struct request *, char *);
 static SSL_CTX *context_new(const struct request *);
 static int version_number(const char *);
 static SSL_SESSION *session_parse(const char *, SSL_SESSION *);
+static SSL *ssl_new(SSL_CTX *, const struct request *, SSL_SESSION *);
+static void flight_print(SSL *, const char *);
+static void visit(SSL *, const char *, SSL_SESSION **);
 static int connect_to(const char *);
 static void converse(SSL *, struct outcome *);
 static const char *reason(SSL *, int);
@@ -89,13 +98,11 @@ int
 main(void)
 {
 	struct request req;
-	struct outcome out;
 	SSL_SESSION *last, *offered;
 	SSL_CTX *ctx;
 	SSL *ssl;
 	char *line;
 	size_t size;
-	int fd;
 
 	line = NULL;
 	size = 0;
@@ -103,23 +110,15 @@ main(void)
 	while (getline(&line, &size, stdin) > 0) {
 		request_parse(&req, line);
 		ctx = context_new(&req);
-		fd = connect_to(req.to);
 		offered = session_parse(req.session, last);
-		if ((ssl = SSL_new(ctx)) == NULL || !SSL_set_fd(ssl, fd) ||
-		    (req.sni != NULL &&
-			!SSL_set_tlsext_host_name(ssl, req.sni)) ||
-		    (offered != NULL && !SSL_set_session(ssl, offered)))
-			errx(1, "the connection cannot be set up");
-		converse(ssl, &out);
-		outcome_print(&out);
-		if (out.session != NULL) {
-			SSL_SESSION_free(last);
-			last = out.session;
-		}
+		ssl = ssl_new(ctx, &req, offered);
+		if (req.early != NULL)
+			flight_print(ssl, req.early);
+		else
+			visit(ssl, req.to, &last);
 		SSL_SESSION_free(offered);
 		SSL_free(ssl);
 		SSL_CTX_free(ctx);
-		close(fd);
 	}
 	SSL_SESSION_free(last);
 	free(line);
@@ -137,7 +136,7 @@ request_parse(struct request *req, char *line)
 	for (word = strtok_r(line, " \n", &rest); word != NULL;
 	    word = strtok_r(NULL, " \n", &rest))
 		request_word(req, word);
-	if (req->to == NULL || req->version == NULL)
+	if ((req->to == NULL && req->early == NULL) || req->version == NULL)
 		errx(2, "a line without to= or version=");
 }
 
@@ -211,6 +210,55 @@ session_parse(const char *text, SSL_SESSION *last)
 		errx(2, "not a session: %s", text);
 	OPENSSL_free(der);
 	return session;
+}
+
+static SSL *
+ssl_new(SSL_CTX *ctx, const struct request *req, SSL_SESSION *offered)
+{
+	SSL *ssl;
+
+	if ((ssl = SSL_new(ctx)) == NULL ||
+	    (req->sni != NULL && !SSL_set_tlsext_host_name(ssl, req->sni)) ||
+	    (offered != NULL && !SSL_set_session(ssl, offered)))
+		errx(1, "the connection cannot be set up");
+	return ssl;
+}
+
+static void
+flight_print(SSL *ssl, const char *early)
+{
+	unsigned char *p;
+	size_t n;
+	BIO *bio;
+
+	if ((bio = BIO_new(BIO_s_mem())) == NULL)
+		errx(1, "BIO_new");
+	SSL_set_bio(ssl, bio, bio);
+	SSL_set_connect_state(ssl);
+	if (SSL_write_early_data(ssl, early, strlen(early), &n) != 1)
+		errx(1, "the session does not allow early data");
+	n = (size_t)BIO_get_mem_data(bio, &p);
+	hex_print("flight", p, n);
+	putchar('\n');
+}
+
+/* *last is the session of this connection, if it got one. */
+static void
+visit(SSL *ssl, const char *port, SSL_SESSION **last)
+{
+	struct outcome out;
+	int fd;
+
+	fd = connect_to(port);
+	if (!SSL_set_fd(ssl, fd))
+		errx(1, "SSL_set_fd");
+	converse(ssl, &out);
+	outcome_print(&out);
+	if (out.session != NULL) {
+		SSL_SESSION_free(*last);
+		*last = out.session;
+	}
+	close(fd);
 }
 
 static int

@@ -60,13 +60,24 @@ def request(target, version, sni=None, cert=None, session=None):
 
 def run(requests, seconds=240):
     """All of them, one after the other; the answers in the same order."""
+    return [Answer(line) for line in _lines(requests, seconds)]
+
+
+def _lines(requests, seconds):
     done = subprocess.run([OFFER], input="".join(r + "\n" for r in requests),
                           capture_output=True, text=True, errors="replace",
                           timeout=seconds * herd.SLOW, check=False)
     assert done.returncode == 0, done.stderr
-    answers = [Answer(line) for line in done.stdout.splitlines()]
-    assert len(answers) == len(requests)
-    return answers
+    lines = done.stdout.splitlines()
+    assert len(lines) == len(requests)
+    return lines
+
+
+def flights(sessions, early):
+    """The first flight of each, with early(its place in the list)."""
+    lines = _lines([f"early={early(i)} version=TLSv1.3 session={session}"
+                    for i, session in enumerate(sessions)], 60)
+    return [bytes.fromhex(line.split("flight=")[1]) for line in lines]
 
 
 def one(target, version, **kw):

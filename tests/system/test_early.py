@@ -4,14 +4,10 @@
 import itertools
 import json
 import os
-import random
-import re
 import select
-import signal
 import socket
 import subprocess
 import threading
-import time
 
 import pytest
 
@@ -19,6 +15,7 @@ import backend
 import clients
 import herd
 import pki
+import storm
 
 EARLY = "early_data { mode = accept }"
 POSTPONE = "early_data { mode = postpone }"
@@ -187,31 +184,6 @@ def test_replay_of_many_sessions(start, early):
         assert r["most_of_one_session"] == 1
 
 
-def during(action, work):
-    """Do action(i) again and again while work() goes on; work()'s value."""
-    done = threading.Event()
-    failed = []
-
-    def run():
-        i = 0
-        while not done.is_set():
-            try:
-                action(i)
-            except Exception as e:  # the test has to hear of it
-                failed.append(e)
-                return
-            i += 1
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    try:
-        return work()
-    finally:
-        done.set()
-        thread.join()
-        assert not failed
-
-
 @pytest.mark.parametrize("sizes", [["4M"], ["4M", "8M"]])
 def test_replay_across_reloads(start, early, sizes):
     """A changed size moves the sessions, and what is on the move is refused."""
@@ -220,41 +192,30 @@ def test_replay_across_reloads(start, early, sizes):
                          body=EARLY)
     n = herd.size(50, 500)
     with start(conf(sizes[0])) as d:
-        r = during(lambda i: d.reload(conf(sizes[(i + 1) % len(sizes)])),
-                   lambda: replay(d, early, 9, "--sessions", str(n)))
+        r = storm.during(
+            lambda i: d.reload(conf(sizes[(i + 1) % len(sizes)])),
+            lambda: replay(d, early, 9, "--sessions", str(n)))
         if len(sizes) == 1:
             assert r["accepted"] == n
 
 
 def test_replay_across_upgrades(start, early):
     """A new program adopts the segment, again and again."""
-    def upgrade(_):
-        mark = d.mark()
-        d.signal(signal.SIGUSR2)
-        d.wait_log(r"upgraded: generation", mark)
-
     n = herd.size(50, 500)
     with start(herd.site(workers=8, body=EARLY)) as d:
-        r = during(upgrade, lambda: replay(d, early, 9, "--sessions", str(n)))
+        r = storm.during(lambda _: storm.upgrade(d), lambda: replay(
+            d, early, 9, "--sessions", str(n)))
         assert d.log().count("upgraded: generation") > 0
         assert r["accepted"] == n
 
 
 def test_replay_while_workers_are_killed(start, early):
-    def kill(_):
-        living = list(d.workers().values())
-        if living:
-            try:
-                os.kill(random.choice(living), signal.SIGKILL)
-            except ProcessLookupError:
-                pass
-        time.sleep(0.1)
-
+    """What the client sees; test_deliveries.py is what the backend does."""
     n = herd.size(50, 500)
     with start(herd.site(workers=8, body=EARLY)) as d:
         d.faults_allowed = "was killed by signal 9"
-        r = during(kill, lambda: replay(d, early, 9, "--sessions", str(n),
-                                        all_answer=False))
+        r = storm.during(lambda _: storm.kill(d), lambda: replay(
+            d, early, 9, "--sessions", str(n), all_answer=False))
         assert 0 < r["accepted"] <= n
 
 
