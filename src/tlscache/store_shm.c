@@ -75,11 +75,51 @@
  * until it gets the lock again. Without the lock a fetch misses, nothing is
  * stored, and a claim is refused.
  *
- * Claims. At most one process ever sees a claim granted, for CLAIMED is read
- * and set under one hold of the lock, is never taken back, and goes with the
- * entry wherever it goes, also to another store. An entry that has gone, with
- * its shard or alone, can neither be claimed nor resumed. Storing an id
- * again makes a new entry, which has not been claimed.
+ * Claims. Early data of a session are accepted by a process that was granted
+ * its claim; there is one at most, ever. In a store a session is one of
+ *
+ *	absent    not stored yet
+ *	free      stored: live, named by a slot, CLAIMED not set
+ *	claimed   the same, CLAIMED set
+ *	lost      was stored, and is not any more
+ *
+ * and these are all the steps, each under the lock of its shard ("odd": while
+ * seq is odd). Names are those of the model, tests/model/claim.pml.
+ *
+ *	absent → free            worker: put                      odd
+ *	absent → free, claimed   mover: put_moved into the new
+ *	                         store, as it was in the old one;
+ *	                         under both locks                 odd
+ *	lost → claimed           the same, moved once more        odd
+ *	free → claimed           worker: claim, which is granted  a byte
+ *	free → claimed           mover: in the old store, before
+ *	                         it copies; in the new one, when
+ *	                         it moves the session once more   a byte
+ *	free → free,             keeper, any put that needs room:
+ *	claimed → claimed        lift                             odd
+ *	free, claimed → lost     keeper: drop, of what is evicted,
+ *	                         expired, removed, corrupt, or
+ *	                         replaced by a put of its id      odd
+ *	free, claimed → lost     whose shard is emptied: after a
+ *	                         death, when it is corrupt, or by
+ *	                         the mover at its end             odd
+ *
+ * Two claims granted would be two steps from free. In one store there is one:
+ * no step leads back to free, for who writes flags writes the CLAIMED that it
+ * has read under the same hold of the lock; and no session is stored twice,
+ * for OpenSSL makes another id of 32 random bytes for each TLS 1.3 ticket. (A
+ * put of an id that is there, as TLS 1.2 does, makes another session of it.)
+ * Of two stores one grants: the old shard is retired, for ever, before any of
+ * it is copied, so a claim that was granted there is in the copy; the old entry
+ * is claimed before its copy is put. So one copy at most is free, however often
+ * the mover begins again, and none takes the place of one that is there.
+ *
+ * Death at any instruction leaves one of these states. While seq is even, what
+ * is written is a byte or a word. A worker that dies with a claim takes it
+ * along: nobody else gets one. While seq is odd the session is lost with its
+ * shard. If a mover dies between the old entry's being claimed and the end of
+ * put_moved, it can be moved again, claimed. And who has no lock, finds nothing
+ * or finds the shard retired, grants nothing.
  *
  * Threat. Clients choose ids to look for and parts of the data, and cannot
  * choose where these go. Each process that maps the segment can write to it, a
