@@ -109,6 +109,48 @@ def test_waits_for_the_slow(start, path, slow):
         flows.wait_for_the_slow(d, loop, client, 2)
 
 
+# When the backend is called
+
+def client_hello():
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    with pytest.raises(ssl.SSLWantReadError):
+        clients.context().wrap_bio(incoming, outgoing).do_handshake()
+    return outgoing.read()
+
+
+@pytest.mark.parametrize("when", ["hello", "handshake", "data"])
+def test_connect(start, path, when):
+    """Not for clients that do not get as far as that."""
+    listener, address = backend.bound(path)
+    listener.listen()
+    listener.settimeout(20 * herd.SLOW)
+
+    def called(n, yes):
+        line = d.wait_connections(n)[-1]
+        assert line["backend"] == (address if yes else "-")
+
+    with listener, start(proxy(address, workers=1,
+                               body=f"connect = {when}")) as d:
+        with clients.tcp(d) as sock:
+            sock.sendall(client_hello())
+            assert sock.recv(1) == b"\x16"
+            if when == "hello":
+                listener.accept()[0].close()
+        called(1, when == "hello")
+        with clients.connect(d) as tls:
+            if when != "data":
+                with listener.accept()[0] as sock:
+                    sock.sendall(b"banner")
+                assert clients.read_all(tls) == b"banner"
+            tls.unwrap().close()
+        called(2, when != "data")
+        with clients.connect(d) as tls:
+            tls.sendall(b"x")
+            with listener.accept()[0] as sock:
+                assert sock.recv(10) == b"x"
+        called(3, True)
+
+
 # The backend is not as it should be
 
 def refused(d, address, reason, error):
