@@ -57,6 +57,7 @@ conn_abort(struct conn *c, enum close_reason reason)
 {
 	if (c->state == CONN_DEAD || c->state == CONN_LINGER)
 		return;
+	conn_output_unhold(c);
 	c->state = CONN_LINGER;
 	c->reason = reason;
 	c->shut = c->hub->now;

@@ -171,7 +171,7 @@ struct conn_hub {
 	const uint8_t *in; /* ciphertext to be read: in rx or current->rest */
 	size_t in_len;
 	size_t tx_len;
-	bool only_tickets; /* TLS 1.3: all that has been written, if anything */
+	bool only_tickets; /* nothing was written since the handshake's end */
 	unsigned share_reads;
 	size_t share_write;
 };

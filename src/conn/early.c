@@ -68,8 +68,6 @@ accepted(struct conn *c)
 {
 	const struct conn_ops *ops = c->listener->ops;
 
-	if (c->flags & CONN_F_EARLY_IN)
-		return;
 	c->flags |= CONN_F_EARLY_IN;
 	count(c, TLS_EARLY_ACCEPTED);
 	if (!(c->flags & CONN_F_BEGUN))

@@ -142,6 +142,7 @@ conn_output_put(struct conn *c, const void *buf, size_t len)
 {
 	struct conn_hub *hub = c->hub;
 
+	hub->only_tickets = false;
 	conn_output_unhold(c);
 	if (!conn_output_waits(c) && hub->tx_len + len > CONN_TX_SIZE)
 		conn_output_flush(c);

@@ -138,7 +138,6 @@ conn_write(struct conn *c, const void *buf, size_t len)
 	if (!conn_serves(c) ||
 	    c->flags & (CONN_F_FINISHED | CONN_F_FINISH_LATER))
 		return false;
-	hub->only_tickets = false;
 	c->flags |= CONN_F_UNSENT;
 	for (left = len; left > 0; left -= n, p += n) {
 		ERR_clear_error();

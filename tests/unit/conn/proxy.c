@@ -197,6 +197,13 @@ START_TEST(ticket_with_answer)
 		wait_for(client->session != NULL);
 		peer_send_text(server, "pong");
 		wait_for(peer_got(client, "pong"));
+	} else if (_i == 2) {
+		peer_reset(server);
+		wait_for(client->eof);
+		ck_assert(!client->closed && client->session != NULL);
+		turn_for(2 * CONN_RECHECK_MS);
+		ck_assert_uint_eq(conn_hub_count(world.hub), 1);
+		return;
 	} else {
 		server->finish = true;
 		wait_for(client->eof);
@@ -204,6 +211,35 @@ START_TEST(ticket_with_answer)
 		return;
 	}
 	ck_assert_ptr_null(the_conn()->held);
+}
+END_TEST
+
+/* What OpenSSL itself has to say does not wait, and takes the ticket along. */
+START_TEST(ticket_with_key_update)
+{
+	struct peer *client, *server;
+	int i;
+
+	site_proxy(1, false);
+	client = client_new(NULL);
+	peers_turn(); /* the ClientHello goes */
+	client->mute = true;
+	wait_for(client->connected);
+	peer_send_text(client, "ping");
+	peers_turn();
+	for (i = 0; i < 10; i++) {
+		ck_assert_int_eq(SSL_key_update(client->ssl,
+		    SSL_KEY_UPDATE_REQUESTED), 1);
+		ck_assert_int_eq(SSL_do_handshake(client->ssl), 1);
+		peers_turn();
+	}
+	client->mute = false;
+	wait_for((server = backend_accept(&backends[0])) != NULL);
+	wait_for(peer_got(server, "ping"));
+	ck_assert_ptr_null(the_conn()->held);
+	wait_for(client->session != NULL);
+	peer_send_text(server, "pong");
+	wait_for(peer_got(client, "pong"));
 }
 END_TEST
 
@@ -463,7 +499,8 @@ proxy_suite(void)
 	tcase_add_loop_test(tc, connect_handshake, 0, 2);
 	tcase_add_loop_test(tc, connect_data, 0, 2);
 	tcase_add_loop_test(tc, connect_hello, 0, 2);
-	tcase_add_loop_test(tc, ticket_with_answer, 0, 3);
+	tcase_add_loop_test(tc, ticket_with_answer, 0, 4);
+	tcase_add_test(tc, ticket_with_key_update);
 	tcase_add_loop_test(tc, ticket_at_once, 0, 2);
 	tcase_add_test(tc, turns);
 	tcase_add_loop_test(tc, next_one, 0, 6);
