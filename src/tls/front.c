@@ -220,8 +220,6 @@ set_callbacks(struct tls_policy *p)
 	if (front->resumption == CONF_RESUME_STATEFUL) {
 		front->store = SSL_CTX_sess_get_new_cb(ctx);
 		SSL_CTX_sess_set_new_cb(ctx, tls_note_session_cb);
-		front->remove = SSL_CTX_sess_get_remove_cb(ctx);
-		SSL_CTX_sess_set_remove_cb(ctx, tls_note_remove_cb);
 	}
 	if (front->early_data)
 		tls_early_setup(front, ctx);

@@ -84,21 +84,6 @@ tls_note_session_cb(SSL *ssl, SSL_SESSION *sess)
 	return tls_policy(ssl)->front->store(ssl, sess);
 }
 
-/*
- * OpenSSL wants a session forgotten when its connection ends with a fatal
- * alert. TLS 1.2 demands that (RFC 5246 7.2.2), TLS 1.3 does not: there, who
- * sends a recorded ClientHello and then nonsense would take somebody else's
- * session away.
- */
-void
-tls_note_remove_cb(SSL_CTX *ctx, SSL_SESSION *sess)
-{
-	const struct tls_policy *policy = SSL_CTX_get_app_data(ctx);
-
-	if (SSL_SESSION_get_protocol_version(sess) < TLS1_3_VERSION)
-		policy->front->remove(ctx, sess);
-}
-
 /* Who could write the shared memory may have written nonsense. */
 static void
 note_read(SSL_SESSION *sess, struct tls_peer *peer)

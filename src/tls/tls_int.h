@@ -52,12 +52,8 @@ struct tls_front {
 	unsigned worker;
 	uint8_t *alpn; /* as in the extension: length, bytes, length, … */
 	unsigned alpn_len;
-	/*
-	 * What tlscache_attach() wants to be called for a new session, for one
-	 * that is to be forgotten, …
-	 */
+	/* What tlscache_attach() wants to be called for a new session, … */
 	int (*store)(SSL *, SSL_SESSION *);
-	void (*remove)(SSL_CTX *, SSL_SESSION *);
 	/* … and for one that a client offers. */
 	SSL_SESSION *(*fetch)(SSL *, const unsigned char *, int, int *);
 };
@@ -130,6 +126,5 @@ int tls_alpn_cb(SSL *, const unsigned char **, unsigned char *,
 int tls_note_read_cb(SSL *, int *alert, void *front);
 int tls_note_ticket_cb(SSL *, void *front);
 int tls_note_session_cb(SSL *, SSL_SESSION *);
-void tls_note_remove_cb(SSL_CTX *, SSL_SESSION *);
 
 #endif

@@ -215,6 +215,12 @@ context_hash(const SSL_SESSION *session)
 	return (uintptr_t)tlsc_hash(&key, context, len) | 1;
 }
 
+/*
+ * OpenSSL wants a session forgotten when its connection ends with a fatal
+ * alert. TLS 1.2 demands that (RFC 5246 7.2.2), TLS 1.3 does not: there, who
+ * sends a recorded ClientHello, which has a good binder, and then nonsense
+ * would take somebody else's session away.
+ */
 static void
 remove_session_cb(SSL_CTX *ctx, SSL_SESSION *session)
 {
@@ -222,6 +228,8 @@ remove_session_cb(SSL_CTX *ctx, SSL_SESSION *session)
 	const unsigned char *id;
 	unsigned int idlen;
 
+	if (SSL_SESSION_get_protocol_version(session) >= TLS1_3_VERSION)
+		return;
 	id = SSL_SESSION_get_id(session, &idlen);
 	if (cache != NULL && idlen > 0)
 		(void)tlscache_remove(cache, id, idlen);

@@ -27,9 +27,9 @@
 #include "tlscache.h"
 
 /*
- * Bytes of refused early data that are skipped: no fewer than may have been
- * promised before max was lowered. Of accepted ones no more come than the
- * session allows.
+ * Bytes of refused early data that are skipped, at least: sessions that were
+ * made before max was lowered may have been promised more. Of accepted ones
+ * no more come than the session allows.
  */
 #define SKIP_MIN (1u << 20)
 

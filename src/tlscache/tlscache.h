@@ -99,7 +99,9 @@ TLSCACHE_API void tlscache_close(struct tlscache *);
  * uses that one's cache. OpenSSL looks sessions up before it calls a servername
  * callback, and tells the SSL_CTX of before when one is to be removed: attach
  * one cache to all that connections move between, or move them in the
- * ClientHello callback. The cache must outlive ctx.
+ * ClientHello callback. What OpenSSL wants removed (after a fatal alert, by
+ * SSL_CTX_remove_session()) is removed in TLS 1.2 only; tlscache_remove() does
+ * it in both. The cache must outlive ctx.
  */
 TLSCACHE_API int tlscache_attach(struct tlscache *, SSL_CTX *)
     TLSCACHE_MUST_CHECK;
