@@ -414,9 +414,13 @@ judge(const struct copy *c)
 static bool
 refuses(SSL *ssl, int r)
 {
-	if (SSL_get_error(ssl, r) == SSL_ERROR_SSL)
-		return ERR_GET_REASON(ERR_peek_error()) >
-		    SSL_AD_REASON_OFFSET;
+	int reason;
+
+	if (SSL_get_error(ssl, r) == SSL_ERROR_SSL) {
+		reason = ERR_GET_REASON(ERR_peek_error());
+		return reason > SSL_AD_REASON_OFFSET &&
+		    reason <= SSL_AD_REASON_OFFSET + 255;
+	}
 	return BIO_pending(SSL_get_wbio(ssl)) > 0;
 }
 
