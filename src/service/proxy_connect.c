@@ -60,7 +60,9 @@ proxy_connect_event(struct conn *c, short what)
 	} else if (what & EV_TIMEOUT) {
 		/* libevent drops what has come at the same time. */
 		leg->flags |= LEG_F_READABLE;
-		if (start_connect(leg->fd, &backend(c)->addr) == -1)
+		(void)getsockopt(leg->fd, SOL_SOCKET, SO_ERROR, &error, &len);
+		if (error == 0 &&
+		    start_connect(leg->fd, &backend(c)->addr) == -1)
 			error = errno == EALREADY ? ETIMEDOUT : errno;
 	} else if (what & (EV_READ | EV_CLOSED)) {
 		/* A failure makes it readable; so does a fast backend. */
@@ -145,7 +147,6 @@ static int
 start_connect(int fd, const struct addr *addr)
 {
 	const struct sockaddr *sa = (const struct sockaddr *)&addr->ss;
-
 	int tries = 2;
 
 	while (connect(fd, sa, addr->len) == -1)
