@@ -51,7 +51,9 @@ def test_once(start, what):
                 storm.during(lambda n: DISTURBANCES[what](d, conf, n),
                              lambda: storm.replay(d, made, i, COPIES))
         count = b.deliveries()
-        assert set(count.values()) == {1}
+        # A flight that comes while its session is on the move is refused.
+        assert set(count.values()) <= {1}
+        assert what == "resize" or count
         if what in ("nothing", "reload", "upgrade"):
             assert len(count) == rounds * SESSIONS
         if what == "nothing":
