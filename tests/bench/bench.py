@@ -58,9 +58,9 @@ def arguments():
     p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     p.add_argument("--build", default=".", help="the build folder (.)")
     p.add_argument("--quick", action="store_true",
-                   help="under two minutes, less exact")
-    p.add_argument("--rows", type=words(rows.ROWS), default=rows.ROWS,
-                   metavar="ROW,...", help=", ".join(rows.ROWS))
+                   help="under two minutes, fewer rows, less exact")
+    p.add_argument("--rows", type=words(rows.ROWS), metavar="ROW,...",
+                   help=", ".join(rows.ROWS))
     p.add_argument("--peers", type=words(servers.PEERS),
                    default=servers.PEERS, metavar="PEER,...",
                    help=", ".join(servers.PEERS))
@@ -80,7 +80,8 @@ def arguments():
     for tool in ("strace", "valgrind") if args.counts else ():
         if shutil.which(tool) is None:
             p.error(f"--counts takes {tool}, which is not installed")
-    args.rounds = args.rounds or (3 if args.quick else 5)
+    args.rows = args.rows or (rows.QUICK if args.quick else rows.ROWS)
+    args.rounds = args.rounds or (2 if args.quick else 5)
     args.seconds = args.seconds or (0.2 if args.quick else 2)
     return args
 
