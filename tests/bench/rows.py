@@ -46,8 +46,8 @@ BULK = ("down", "up")
 OTHERS = ("idle", "echo-idle", "latency", "storm", "cores")
 ROWS = (*HANDSHAKES, *KEPT, *BULK, *OTHERS)
 # One of each kind, for two minutes.
-QUICK = ("full13", "full12", "id12", "ticket12", "ticket13", "stateful13",
-         "req13", "early13", "echo13", "id12-data", *KEPT, *BULK, "idle",
+QUICK = ("full13", "full12", "id12", "ticket13", "stateful13",
+         "req13", "early13", "id12-data", *KEPT, *BULK, "idle",
          "latency", "storm", "cores")
 RESUMED = ("id12", "ticket12", "ticket13", "stateful13", "req13-resumed",
            "early13", "echo-id12", "echo-stateful13", "id12-data",
