@@ -177,7 +177,7 @@ conn_leave(struct conn *c)
 			hub->conf.gone(hub->conf.arg);
 		return;
 	}
-	conn_recheck_reset(c);
+	conn_recheck_own(c);
 	conn_deadline_set(c, conn_timeout_at(c));
 	hub->current = NULL;
 }

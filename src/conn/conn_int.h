@@ -196,8 +196,7 @@ void conn_later_setup(struct conn_hub *);
 void conn_later_free(struct conn_hub *);
 void conn_later_remove(struct conn *);
 void conn_again(struct conn *);
-void conn_recheck_reset(struct conn *);
-void conn_recheck_held(struct conn *);
+void conn_recheck_own(struct conn *);
 
 /* conn.c */
 void conn_event_cb(evutil_socket_t, short, void *);

@@ -201,7 +201,6 @@ hold(struct conn *c)
 	c->held->len = hub->tx_len;
 	memcpy(c->held->data, hub->tx, hub->tx_len);
 	hub->tx_len = 0;
-	conn_recheck_held(c);
 }
 
 /* It goes with what is written next, or at the end of the event. */

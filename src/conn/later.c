@@ -86,19 +86,12 @@ conn_recheck(struct conn *c)
 	recheck_put(c);
 }
 
-/* The same for the client's own socket. */
+/* The same for the client's own socket, and for tickets without an answer. */
 void
-conn_recheck_reset(struct conn *c)
+conn_recheck_own(struct conn *c)
 {
-	if (c->flags & CONN_F_DOUBT)
+	if (c->flags & CONN_F_DOUBT || c->held != NULL)
 		recheck_put(c);
-}
-
-/* … and for tickets that no answer takes along. */
-void
-conn_recheck_held(struct conn *c)
-{
-	recheck_put(c);
 }
 
 static void
