@@ -33,6 +33,7 @@
  */
 #define SKIP_MIN (1u << 20)
 
+static uint32_t skipped(uint32_t);
 static int allow_cb(SSL *, void *);
 static bool same_name(const SSL *);
 
@@ -42,12 +43,20 @@ tlscache_early_data(SSL_CTX *ctx, uint32_t max)
 	if (ctx == NULL || max == 0)
 		return TLSCACHE_E_INVAL;
 	if (SSL_CTX_set_max_early_data(ctx, max) != 1 ||
-	    SSL_CTX_set_recv_max_early_data(ctx,
-		max > SKIP_MIN ? max : SKIP_MIN) != 1)
+	    SSL_CTX_set_recv_max_early_data(ctx, skipped(max)) != 1)
 		return TLSCACHE_E_OPENSSL;
 	SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET | SSL_OP_NO_ANTI_REPLAY);
 	SSL_CTX_set_allow_early_data_cb(ctx, allow_cb, NULL);
 	return TLSCACHE_OK;
+}
+
+/* OpenSSL counts what small records and padding add to the data. */
+static uint32_t
+skipped(uint32_t max)
+{
+	if (max <= SKIP_MIN / 4)
+		return SKIP_MIN;
+	return max <= UINT32_MAX / 4 ? 4 * max : UINT32_MAX;
 }
 
 int
