@@ -305,6 +305,53 @@ START_TEST(refused)
 }
 END_TEST
 
+/* Small records are more than their bytes, and no more than is skipped. */
+START_TEST(refused_in_small_records)
+{
+	SSL_SESSION *session = NULL;
+	struct peer *p;
+	char text[1001];
+	int i;
+
+	memset(text, 'x', sizeof(text) - 1);
+	text[sizeof(text) - 1] = '\0';
+	open_early_max(CONF_EARLY_ACCEPT, true, 1u << 20);
+	go_on(client_early("one", &session), "");
+	record.len = 0;
+	p = client_early(text, &session);
+	for (i = 1; i < (1 << 20) / 1000; i++)
+		peer_send_early(p, text);
+	go_on(p, "three");
+	got("three");
+	ck_assert_uint_eq(metric(METRIC_EARLY_CLAIMED), 1);
+	SSL_SESSION_free(session);
+}
+END_TEST
+
+/* What is wrong with the Finished behind early data is told. */
+START_TEST(spoiled_finished)
+{
+	SSL_SESSION *session = NULL;
+	struct peer *p;
+
+	open_early(CONF_EARLY_ACCEPT, true);
+	p = client_early("one", &session);
+	wait_for(record.len == 3);
+	p->mute = true;
+	p->early = false;
+	wait_for(p->connected);
+	p->wire.data[p->wire.len - 1] ^= 1;
+	p->mute = false;
+	wait_for(p->eof);
+	ck_assert_str_eq(the_conn()->error,
+	    "decryption_failed_or_bad_record_mac");
+	peer_drop(p);
+	wait_for(conn_hub_count(world.hub) == 0);
+	ck_assert_uint_eq(closes(CLOSE_HANDSHAKE), 1);
+	SSL_SESSION_free(session);
+}
+END_TEST
+
 /* A service that writes at once, though the data are still on their way. */
 START_TEST(answered_before_the_data)
 {
@@ -399,6 +446,8 @@ early_suite(void)
 	tcase_add_loop_test(tc, kept_for_later, 0, COUNT(later));
 	tcase_add_test(tc, paused);
 	tcase_add_test(tc, answered_before_finished);
+	tcase_add_test(tc, refused_in_small_records);
+	tcase_add_test(tc, spoiled_finished);
 	tcase_add_loop_test(tc, answered_before_the_data, 1, 4);
 	tcase_add_test(tc, too_much_at_once);
 	tcase_add_test(tc, finished_before_the_client);
