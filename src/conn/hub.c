@@ -10,7 +10,10 @@
 
 #include "conn/conn_int.h"
 
+#define PAGE 4096
+
 static int make_buffers(struct conn_hub *);
+static size_t at_pages(size_t);
 
 struct conn_hub *
 conn_hub_new(const struct conn_hub_config *conf)
@@ -38,17 +41,39 @@ conn_hub_new(const struct conn_hub_config *conf)
 	return hub;
 }
 
+/*
+ * The string copies of some processors (AMD's Zen 3; glibc uses them from 4 KiB
+ * on) are twenty times slower when the target begins 1 to 31 bytes above the
+ * source, counted within a page. OpenSSL's buffers for records begin on a page
+ * or on half of one (tcmalloc), their payload a few bytes later. So ours begin
+ * elsewhere, and records of 16 KiB and some 30 bytes, one behind the other, do
+ * not get there within one buffer.
+ */
 static int
 make_buffers(struct conn_hub *hub)
 {
-	hub->rx = malloc(CONN_RX_SIZE);
-	hub->tx = malloc(CONN_TX_SIZE);
-	hub->clear = malloc(CONN_CLEAR_SIZE);
-	hub->scratch = malloc(CONN_SCRATCH_SIZE);
-	if (hub->rx == NULL || hub->tx == NULL || hub->clear == NULL ||
-	    hub->scratch == NULL)
+	uint8_t *p;
+
+	p = aligned_alloc(PAGE, at_pages(CONN_RX_SIZE) +
+	    at_pages(CONN_TX_SIZE) + at_pages(CONN_CLEAR_SIZE) +
+	    at_pages(CONN_SCRATCH_SIZE));
+	if ((hub->buffers = p) == NULL)
 		return -1;
+	hub->rx = p + PAGE / 4;
+	p += at_pages(CONN_RX_SIZE);
+	hub->tx = p + PAGE / 32;
+	p += at_pages(CONN_TX_SIZE);
+	hub->clear = p + PAGE / 4;
+	p += at_pages(CONN_CLEAR_SIZE);
+	hub->scratch = p + PAGE / 4;
 	return 0;
+}
+
+/* Room for as much, wherever in the first page it begins. */
+static size_t
+at_pages(size_t size)
+{
+	return (size / PAGE + 2) * PAGE;
 }
 
 void
@@ -60,10 +85,7 @@ conn_hub_free(struct conn_hub *hub)
 	conn_later_free(hub);
 	conn_deadline_free(hub);
 	conn_bio_free(hub);
-	free(hub->rx);
-	free(hub->tx);
-	free(hub->clear);
-	free(hub->scratch);
+	free(hub->buffers);
 	free(hub);
 }
 
