@@ -9,17 +9,14 @@
  * server's end of a connection keeps after a request.
  *
  *	floor ROW CERTIFICATE KEY SECONDS|xOPERATIONS
- *	floor tcp ROW
+ *	floor tcp ROW [BACKEND-PORT]
  *
  * All that is the server's own happens in functions server_*(), so that
  * callgrind can count those alone (--toggle-collect).
  */
 #include "config.h"
 
-#include <sys/socket.h>
 #include <sys/wait.h>
-
-#include <netinet/in.h>
 
 #include <err.h>
 #include <malloc.h>
@@ -33,9 +30,8 @@
 
 #include <openssl/ssl.h>
 
-#define TCP_AT_ONCE 32
-#define TCP_ROUNDS 150
-#define TCP_REQUESTS 100 /* on a kept connection */
+#include "floor.h"
+
 #define STORM 2000 /* as the row of the benchmark */
 #define STORM_PROCESSES 2
 #define ROUNDS 10 /* of a handshake, at most */
@@ -45,21 +41,7 @@
 static char groups[] = "X25519:P-256"; /* not const: OpenSSL casts it */
 #define GIB ((double)(1 << 30))
 
-enum work {
-	WORK_HANDSHAKE,
-	WORK_REQUEST,
-	WORK_KEPT,
-	WORK_DOWN,
-	WORK_UP,
-	WORK_STORM,
-	WORK_IDLE
-};
-
-/*
- * The messages as they go over the wire, in bytes: the client's, and negative
- * ones of the server.
- */
-#define MESSAGES 8
+/* Messages; see floor_tcp.c. */
 #define FULL13 { 205, -760, 80, -255, 24, -24 }
 #define FULL12 { 205, -700, 126, -226, 31, -31 }
 #define RESUMED12 { 430, -140, 82, -31 }
@@ -69,13 +51,7 @@ enum work {
 #define KEPT { 38, -38 }
 #define NONE { 0 }
 
-static const struct row {
-	const char *name;
-	int version;
-	bool stateless, resume;
-	enum work work;
-	int messages[MESSAGES];
-} rows[] = {
+static const struct row rows[] = {
 	{ "full13", TLS1_3_VERSION, true, false, WORK_HANDSHAKE, FULL13 },
 	{ "full13-stateful", TLS1_3_VERSION, false, false, WORK_HANDSHAKE,
 	    FULL13 },
@@ -146,27 +122,21 @@ static bool server_read(SSL *, size_t) __attribute__((noinline));
 static bool receive(SSL *, size_t);
 static void meter_start(struct pair *);
 static void meter_stop(struct pair *);
-static double cpu(void);
 static double now(void);
 static const struct row *row_find(const char *);
-static void tcp(const struct row *);
-static void tcp_serve(const struct row *, int, int);
-static void tcp_ask(const struct row *, const struct sockaddr_in *);
-static bool tcp_talk(const struct row *, const int *, int);
-static bool tcp_message(int, int);
 
 int
 main(int argc, char *argv[])
 {
 	const struct row *row;
 
-	if (argc == 3 && strcmp(argv[1], "tcp") == 0) {
-		tcp(row_find(argv[2]));
+	if ((argc == 3 || argc == 4) && strcmp(argv[1], "tcp") == 0) {
+		printf("%.3f\n", floor_tcp(row_find(argv[2]), argv[3]));
 		return 0;
 	}
 	if (argc != 5)
 		errx(2, "usage: floor ROW CERTIFICATE KEY "
-		    "SECONDS|xOPERATIONS, floor tcp ROW");
+		    "SECONDS|xOPERATIONS, floor tcp ROW [BACKEND-PORT]");
 	row = row_find(argv[1]);
 	if (row->work == WORK_STORM)
 		storm(row, argv[2], argv[3]);
@@ -215,9 +185,9 @@ measure(const struct row *row, const char *cert, const char *key,
 	if (!kept)
 		pair_close(&p);
 	p.cpu = 0;
-	end = cpu() + budget.seconds;
+	end = floor_cpu() + budget.seconds;
 	for (n = 0; budget.operations > 0 ? n < budget.operations :
-	    cpu() < end; n++)
+	    floor_cpu() < end; n++)
 		if (kept)
 			talk(&p, row);
 		else
@@ -510,18 +480,18 @@ static void
 meter_start(struct pair *p)
 {
 	heap.counting = true;
-	p->started = cpu();
+	p->started = floor_cpu();
 }
 
 static void
 meter_stop(struct pair *p)
 {
-	p->cpu += cpu() - p->started;
+	p->cpu += floor_cpu() - p->started;
 	heap.counting = false;
 }
 
-static double
-cpu(void)
+double
+floor_cpu(void)
 {
 	struct timespec ts;
 
@@ -536,119 +506,4 @@ now(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
-}
-
-/*
- * A child serves, and tells its CPU time through a pipe. Connections go in
- * step, so many at a time that it seldom has to wait.
- */
-static void
-tcp(const struct row *row)
-{
-	struct sockaddr_in sin;
-	socklen_t len = sizeof(sin);
-	int fd, i, pipefd[2];
-	double seconds;
-	pid_t pid;
-
-	if (row->messages[0] == 0)
-		errx(2, "row %s has no messages", row->name);
-	memset(&sin, 0, sizeof(sin));
-	sin.sin_family = AF_INET;
-	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	if ((fd = socket(AF_INET, SOCK_STREAM, 0)) == -1 ||
-	    bind(fd, (struct sockaddr *)&sin, len) == -1 ||
-	    listen(fd, SOMAXCONN) == -1 ||
-	    getsockname(fd, (struct sockaddr *)&sin, &len) == -1 ||
-	    pipe(pipefd) == -1 || (pid = fork()) == -1)
-		err(1, "socket");
-	if (pid == 0) {
-		tcp_serve(row, fd, pipefd[1]);
-		_exit(0);
-	}
-	close(fd);
-	for (i = 0; i < TCP_ROUNDS; i++)
-		tcp_ask(row, &sin);
-	if (read(pipefd[0], &seconds, sizeof(seconds)) != sizeof(seconds) ||
-	    waitpid(pid, NULL, 0) == -1)
-		errx(1, "the serving process said nothing");
-	printf("%.3f\n", seconds * 1e6 / (TCP_ROUNDS * TCP_AT_ONCE));
-}
-
-static void
-tcp_serve(const struct row *row, int listener, int report)
-{
-	const bool kept = row->work == WORK_KEPT;
-	int fds[TCP_AT_ONCE], i, n;
-	double before, spent;
-
-	for (n = 0, spent = 0; n < TCP_ROUNDS; n++) {
-		before = cpu();
-		for (i = 0; i < TCP_AT_ONCE; i++)
-			if ((fds[i] = accept(listener, NULL, NULL)) == -1)
-				err(1, "accept");
-		if (kept) {
-			before = cpu();
-			for (i = 0; i < TCP_REQUESTS; i++)
-				(void)tcp_talk(row, fds, -1);
-			spent += (cpu() - before) / TCP_REQUESTS;
-		} else
-			(void)tcp_talk(row, fds, -1);
-		for (i = 0; i < TCP_AT_ONCE; i++)
-			close(fds[i]);
-		if (!kept)
-			spent += cpu() - before;
-	}
-	if (write(report, &spent, sizeof(spent)) != sizeof(spent))
-		err(1, "write");
-}
-
-static void
-tcp_ask(const struct row *row, const struct sockaddr_in *sin)
-{
-	const int times = row->work == WORK_KEPT ? TCP_REQUESTS : 1;
-	int fds[TCP_AT_ONCE], i;
-
-	for (i = 0; i < TCP_AT_ONCE; i++)
-		if ((fds[i] = socket(AF_INET, SOCK_STREAM, 0)) == -1 ||
-		    connect(fds[i], (const struct sockaddr *)sin,
-			sizeof(*sin)) == -1)
-			err(1, "connect");
-	for (i = 0; i < times; i++)
-		if (!tcp_talk(row, fds, 1))
-			err(1, "a message got lost");
-	for (i = 0; i < TCP_AT_ONCE; i++)
-		close(fds[i]);
-}
-
-/*
- * One exchange on each connection; side: 1 for the client, -1 for the server.
- * The client waits for no answer to its close, as that of the benchmark.
- */
-static bool
-tcp_talk(const struct row *row, const int *fds, int side)
-{
-	bool good = true;
-	int i, k;
-
-	for (k = 0; k < MESSAGES && row->messages[k] != 0; k++) {
-		if (side == 1 && row->work != WORK_KEPT &&
-		    (k + 1 == MESSAGES || row->messages[k + 1] == 0))
-			break;
-		for (i = 0; i < TCP_AT_ONCE; i++)
-			good = tcp_message(fds[i], side * row->messages[k]) &&
-			    good;
-	}
-	return good;
-}
-
-/* Send so much, or receive so much where it is negative. */
-static bool
-tcp_message(int fd, int size)
-{
-	const size_t len = (size_t)abs(size);
-
-	if (size > 0)
-		return send(fd, data, len, MSG_NOSIGNAL) == (ssize_t)len;
-	return recv(fd, data, len, MSG_WAITALL) == (ssize_t)len;
 }

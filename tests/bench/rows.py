@@ -283,13 +283,15 @@ class Measure:
 
     def floor(self, row):
         """What OpenSSL alone takes, and TCP for the same exchange with
-        clients; None for rows without a floor."""
+        clients, and with the backend where there is one; None for rows
+        without a floor."""
         if row in ("latency", "cores", "early13"):
             return None
-        row = ECHO.get(row, DATA.get(row, row))
-        least = self.run_floor(row, *self.floor_options())
-        if row in HANDSHAKES or row in KEPT:
-            least += self.run_floor("tcp", row)
+        same = ECHO.get(row, DATA.get(row, row))
+        least = self.run_floor(same, *self.floor_options())
+        if same in HANDSHAKES or same in KEPT:
+            backend = [] if same != row else [str(self.site.backend_port)]
+            least += self.run_floor("tcp", same, *backend)
         return least / (1e6 if row in BULK else 1)
 
     def floor_options(self):
