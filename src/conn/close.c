@@ -21,8 +21,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <openssl/err.h>
-
 #include "conn/conn_int.h"
 #include "tls/tls.h"
 
@@ -39,7 +37,7 @@ conn_finish(struct conn *c)
 	}
 	if (c->state != CONN_OPEN || c->flags & CONN_F_FINISHED)
 		return;
-	ERR_clear_error();
+	tls_error_clear();
 	(void)SSL_shutdown(c->ssl);
 	c->flags |= CONN_F_FINISHED;
 	c->flags &= ~CONN_F_WANT_ROOM;

@@ -14,8 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <openssl/err.h>
-
 #include "conn/conn_int.h"
 #include "tls/tls.h"
 
@@ -36,7 +34,7 @@ conn_early_read(struct conn *c)
 	int ret;
 
 	do {
-		ERR_clear_error();
+		tls_error_clear();
 		ret = SSL_read_early_data(c->ssl, c->hub->clear,
 		    CONN_CLEAR_SIZE, &n);
 		if (c->state != CONN_HANDSHAKE)

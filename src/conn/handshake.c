@@ -5,8 +5,6 @@
  */
 #include "config.h"
 
-#include <openssl/err.h>
-
 #include "conn/conn_int.h"
 #include "tls/tls.h"
 
@@ -51,7 +49,7 @@ advance(struct conn *c)
 {
 	int ret;
 
-	ERR_clear_error();
+	tls_error_clear();
 	ret = 1;
 	if (c->flags & CONN_F_EARLY_TRY)
 		ret = conn_early_read(c);

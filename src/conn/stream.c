@@ -5,9 +5,8 @@
  */
 #include "config.h"
 
-#include <openssl/err.h>
-
 #include "conn/conn_int.h"
+#include "tls/tls.h"
 
 static bool takes_input(const struct conn *);
 static void read_records(struct conn *);
@@ -76,7 +75,7 @@ read_records(struct conn *c)
 	error = SSL_ERROR_WANT_READ;
 	len = 0;
 	while (c->hub->in_len > 0 && len + CONN_RECORD_MAX <= CONN_CLEAR_SIZE) {
-		ERR_clear_error();
+		tls_error_clear();
 		if (SSL_read_ex(c->ssl, c->hub->clear + len,
 			CONN_CLEAR_SIZE - len, &n) == 1) {
 			len += n;
@@ -140,7 +139,7 @@ conn_write(struct conn *c, const void *buf, size_t len)
 		return false;
 	c->flags |= CONN_F_UNSENT;
 	for (left = len; left > 0; left -= n, p += n) {
-		ERR_clear_error();
+		tls_error_clear();
 		if (!(c->state == CONN_OPEN ? SSL_write_ex(c->ssl, p, left, &n) :
 			SSL_write_early_data(c->ssl, p, left, &n))) {
 			conn_set_ssl_error(c);

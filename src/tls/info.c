@@ -118,6 +118,13 @@ tls_version(void)
 }
 
 void
+tls_error_clear(void)
+{
+	if (ERR_peek_error() != 0)
+		ERR_clear_error();
+}
+
+void
 tls_error_text(char *buf, size_t size)
 {
 	unsigned long e;

@@ -105,6 +105,17 @@ START_TEST(test_error_text)
 }
 END_TEST
 
+START_TEST(test_error_clear)
+{
+	tls_error_clear();
+	ck_assert_uint_eq(ERR_peek_error(), 0);
+	ERR_raise(ERR_LIB_SSL, SSL_R_NO_SHARED_CIPHER);
+	ERR_raise(ERR_LIB_SSL, SSL_R_BAD_EXTENSION);
+	tls_error_clear();
+	ck_assert_uint_eq(ERR_peek_error(), 0);
+}
+END_TEST
+
 /* What the log will say of handshakes that fail. */
 static const struct {
 	struct talk_how how;
@@ -155,6 +166,7 @@ info_suite(void)
 	tcase_add_test(tc, test_resumed_name);
 	tcase_add_loop_test(tc, test_group, 0, COUNT(groups));
 	tcase_add_test(tc, test_error_text);
+	tcase_add_test(tc, test_error_clear);
 	tcase_add_loop_test(tc, test_error_of_handshake, 0, COUNT(failures));
 	suite_add_tcase(s, tc);
 	return s;
