@@ -170,7 +170,7 @@ def compare_row(measure, row, result, args):
                               for k, v in said.items()}
                        for name, said in notes.items()},
              "floor": measure.floor(row)}
-    if args.counts and row in rows.HANDSHAKES:
+    if args.counts and (row in rows.HANDSHAKES or row in rows.KEPT):
         try:
             found["counts"] = measure.counts(row)
         except Trouble as why:

@@ -42,17 +42,19 @@ ECHO["echo-idle"] = "idle"
 DATA = {row + "-data": row for row in ("full13", "id12", "stateful13")}
 HANDSHAKES.update({data: HANDSHAKES[row] for data, row in DATA.items()})
 KEPT = {"ka1": 1, "ka64": 64}
-BULK = ("down", "up")
+# row: what of the request is long, connections that share the GiB
+BULK = {"down": ("--answer", 1), "up": ("--request", 1),
+        "down8": ("--answer", 8), "up8": ("--request", 8)}
 OTHERS = ("idle", "echo-idle", "latency", "storm", "cores")
 ROWS = (*HANDSHAKES, *KEPT, *BULK, *OTHERS)
 # One of each kind, for two minutes.
 QUICK = ("full13", "full12", "id12", "ticket13", "stateful13",
-         "req13", "early13", "id12-data", *KEPT, *BULK, "idle",
+         "req13", "early13", "id12-data", *KEPT, "down", "up", "idle",
          "latency", "storm", "cores")
 RESUMED = ("id12", "ticket12", "ticket13", "stateful13", "req13-resumed",
            "early13", "echo-id12", "echo-stateful13", "id12-data",
            "stateful13-data")
-UNITS = {"down": "s/GiB", "up": "s/GiB", "idle": "bytes",
+UNITS = {**dict.fromkeys(BULK, "s/GiB"), "idle": "bytes",
          "echo-idle": "bytes", "latency": "ms p99", "storm": "s", "cores": "x"}
 GIB = 1 << 30
 HELLOS = 4000 # the queue of one worker takes them all
@@ -163,8 +165,8 @@ class Measure:
         if row in KEPT:
             return ["-s", self.seconds, "-c", KEPT[row], "--kept", *REQUEST]
         size = GIB // 4 if self.small else GIB
-        return ["-n", 1, "-c", 1, "--kept", *REQUEST,
-                "--answer" if row == "down" else "--request", size]
+        long, n = BULK[row]
+        return ["-n", n, "-c", n, "--kept", *REQUEST, long, size // n]
 
     def cpu(self, server, row):
         """CPU time of the server per operation, in microseconds."""
@@ -287,7 +289,7 @@ class Measure:
         without a floor."""
         if row in ("latency", "cores", "early13"):
             return None
-        same = ECHO.get(row, DATA.get(row, row))
+        same = ECHO.get(row, DATA.get(row, row)).removesuffix("8")
         least = self.run_floor(same, *self.floor_options())
         if same in HANDSHAKES or same in KEPT:
             backend = [] if same != row else [str(self.site.backend_port)]
@@ -308,28 +310,32 @@ class Measure:
     def counts(self, row):
         """System calls per operation, one connection at a time and 32, and
         thousands of user-space instructions, OpenSSL's alone beside them."""
-        found = {"calls, 1 at a time": self.calls(row, 1),
-                 "calls, 32 at a time": self.calls(row, 32),
-                 "1000 instructions": self.instructions(row) / 1e3}
+        at_once = (KEPT[row],) if row in KEPT else (1, 32)
+        found = {f"calls, {n} at a time": self.calls(row, n) for n in at_once}
+        found["1000 instructions"] = self.instructions(row) / 1e3
         if row != "early13":
             least = self.floor_instructions(row) / 1e3
             found["OpenSSL alone"] = least
             found["x OpenSSL"] = found["1000 instructions"] / least
         return found
 
+    def load(self, row, n, at_once):
+        """The client's options for so many operations."""
+        how = ("--kept", *REQUEST) if row in KEPT else HANDSHAKES[row][1]
+        return ["-n", n, "-c", at_once, *how]
+
     def difference(self, count, few, many):
         return (count(many) - count(few)) / (many - few)
 
     def calls(self, row, at_once):
-        kind, options = HANDSHAKES[row]
-        server = Server(self.site, "tlsherd", kind, 1, service=service(row),
-                        data=row in DATA)
+        server = Server(self.site, "tlsherd", variant(row), 1,
+                        service=service(row), data=row in DATA)
         out = self.site.folder + "/strace"
         worker = max(server.pids())
 
         def count(n):
-            client = Client(self.site, server.port, "-n", n, "-c", at_once,
-                            *options)
+            client = Client(self.site, server.port,
+                            *self.load(row, n, at_once))
             tracer = subprocess.Popen(
                 ["strace", "-f", "-c", "-o", out, "-p", str(worker)],
                 stderr=subprocess.PIPE, text=True)
@@ -340,24 +346,22 @@ class Measure:
             tracer.send_signal(signal.SIGINT)
             tracer.communicate(timeout=30)
             with open(out, encoding="ascii") as f:
-                total = re.search(r"(\d+)(?: +\d+)? total$", f.read(), re.M)
-            return int(total[1])
+                total = f.read().splitlines()[-1].split()
+            return int(total[3]) # behind it errors, where there are some
         try:
             return self.difference(count, 200, 1000)
         finally:
             server.end()
 
     def instructions(self, row):
-        kind, options = HANDSHAKES[row]
-
         def count(n):
             with self.callgrind() as (folder, prefix):
-                server = Server(self.site, "tlsherd", kind, 1, seconds=60,
-                                service=service(row), data=row in DATA,
-                                prefix=prefix)
+                server = Server(self.site, "tlsherd", variant(row), 1,
+                                seconds=60, service=service(row),
+                                data=row in DATA, prefix=prefix)
                 try:
-                    run_client(self.site, server.port, "-n", n, "-c", 8,
-                               *options)
+                    run_client(self.site, server.port,
+                               *self.load(row, n, KEPT.get(row, 8)))
                 finally:
                     server.end(60)
                 return counted(folder)
