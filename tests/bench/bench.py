@@ -62,7 +62,7 @@ def arguments():
     p.add_argument("--rows", type=words(rows.ROWS), metavar="ROW,...",
                    help=", ".join(rows.ROWS))
     p.add_argument("--peers", type=words(servers.PEERS),
-                   default=servers.PEERS, metavar="PEER,...",
+                   metavar="PEER,...",
                    help=", ".join(servers.PEERS))
     p.add_argument("--rounds", type=int)
     p.add_argument("--seconds", type=float, help="of one sample")
@@ -81,6 +81,9 @@ def arguments():
         if shutil.which(tool) is None:
             p.error(f"--counts takes {tool}, which is not installed")
     args.rows = args.rows or (rows.QUICK if args.quick else rows.ROWS)
+    args.peers = args.peers or [
+        peer for peer in servers.PEERS
+        if not (args.quick and peer in rows.ALONE)]
     args.rounds = args.rounds or (2 if args.quick else 5)
     args.seconds = args.seconds or (0.2 if args.quick else 2)
     return args
@@ -180,7 +183,8 @@ def compare_row(measure, row, result, args):
 
 def rounds_of(row, args):
     """Fewer of what takes long."""
-    if row in ("idle", "echo-idle") or (row == "storm" and args.quick):
+    if row in ("idle", "echo-idle", "sessions") or (
+            row == "storm" and args.quick):
         return 1
     if row in (*rows.OTHERS, *rows.BULK):
         return min(2 if args.quick else 3, args.rounds)
@@ -192,7 +196,8 @@ def best_ratio(row, found):
     medians = {name: statistics.median(taken)
                for name, taken in found["samples"].items() if taken}
     # A server that does less than asked for is no measure.
-    fair = [value for name, value in medians.items() if name != "tlsherd"
+    fair = [value for name, value in medians.items()
+            if name not in ("tlsherd", *rows.ALONE)
             and "resumed" not in found["notes"].get(name, {})
             and found["notes"].get(name, {}).get("early", 1) > 0.9]
     if "tlsherd" not in medians or not fair:

@@ -25,7 +25,7 @@
 
 #define AT_ONCE 32
 #define ROUNDS 150
-#define REQUESTS 100	/* on a kept connection */
+#define REQUESTS 10	/* on a kept connection */
 #define REQUEST 16	/* see backend.c; and its answer */
 #define CALL 3		/* before this message the backend is called */
 

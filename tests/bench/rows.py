@@ -45,7 +45,8 @@ KEPT = {"ka1": 1, "ka64": 64}
 # row: what of the request is long, connections that share the GiB
 BULK = {"down": ("--answer", 1), "up": ("--request", 1),
         "down8": ("--answer", 8), "up8": ("--request", 8)}
-OTHERS = ("idle", "echo-idle", "latency", "storm", "cores")
+GROWTH = ("workers", "sessions")
+OTHERS = ("idle", "echo-idle", "latency", "storm", "cores", *GROWTH)
 ROWS = (*HANDSHAKES, *KEPT, *BULK, *OTHERS)
 # One of each kind, for two minutes.
 QUICK = ("full13", "full12", "id12", "ticket13", "stateful13",
@@ -55,13 +56,16 @@ RESUMED = ("id12", "ticket12", "ticket13", "stateful13", "req13-resumed",
            "early13", "echo-id12", "echo-stateful13", "id12-data",
            "stateful13-data")
 UNITS = {**dict.fromkeys(BULK, "s/GiB"), "idle": "bytes",
-         "echo-idle": "bytes", "latency": "ms p99", "storm": "s", "cores": "x"}
+         "echo-idle": "bytes", "latency": "ms p99", "storm": "s",
+         **dict.fromkeys(("cores", *GROWTH), "x")}
 GIB = 1 << 30
 HELLOS = 4000 # the queue of one worker takes them all
 # Only these have session tickets that can be switched off, or early data.
 CAN = {"stateful": ("tlsherd", "nginx", "haproxy", "stunnel"),
        "early": ("tlsherd", "haproxy")}
 CAN_WAIT = ("tlsherd", "haproxy")
+# Passes nothing on: it is no proxy, and told for its shared session cache.
+ALONE = ("apache2",)
 
 
 def unit(row):
@@ -77,10 +81,12 @@ def service(row):
 
 
 def has(server, row):
-    if row in ECHO or row == "cores":
+    if row in (*ECHO, "cores", *GROWTH):
         return server == "tlsherd"
     if row in DATA:
         return server in CAN_WAIT
+    if server in ALONE:
+        return row in HANDSHAKES and "--requests" not in HANDSHAKES[row][1]
     # hitch gives session ids without being told to.
     if server == "hitch" and row in ("id12", "full12-id"):
         return True
@@ -168,9 +174,9 @@ class Measure:
         long, n = BULK[row]
         return ["-n", n, "-c", n, "--kept", *REQUEST, long, size // n]
 
-    def cpu(self, server, row):
+    def cpu(self, server, row, *more):
         """CPU time of the server per operation, in microseconds."""
-        client = Client(self.site, server.port, *self.options(row))
+        client = Client(self.site, server.port, *self.options(row), *more)
         before = server.cpu_settled()
         told = client.result(self.seconds + 60)
         spent = server.cpu_settled() - before
@@ -264,6 +270,31 @@ class Measure:
             "ms, one worker": took[1] * 1e3, "two": took[2] * 1e3,
             "us of CPU each, one worker": spent[1], "with two": spent[2]}
 
+    def workers(self, name):
+        """How much more a handshake costs with eight workers than with
+        one."""
+        spent = {}
+        for n in (1, 2, 4, 8):
+            server = Server(self.site, name, "tickets", n, service="echo")
+            try:
+                spent[n], _ = self.cpu(server, "echo13")
+            finally:
+                server.end()
+        return spent[8] / spent[1], {f"us, {n} workers": us
+                                     for n, us in spent.items()}
+
+    def sessions(self, name):
+        """How much more a resumption costs when the cache has many."""
+        spent = {}
+        server = Server(self.site, name, "stateful", service="echo")
+        try:
+            for n in (10, 1000, 30000):
+                spent[n], _ = self.cpu(server, "echo-id12", "--pool", n)
+        finally:
+            server.end()
+        return spent[30000] / spent[10], {f"us, {n} sessions": us
+                                          for n, us in spent.items()}
+
     def answer_all(self, port, workers, n):
         """Seconds by the clock, and of the workers' CPU time."""
         for pid in workers:
@@ -287,7 +318,7 @@ class Measure:
         """What OpenSSL alone takes, and TCP for the same exchange with
         clients, and with the backend where there is one; None for rows
         without a floor."""
-        if row in ("latency", "cores", "early13"):
+        if row in ("latency", "cores", "early13", *GROWTH):
             return None
         same = ECHO.get(row, DATA.get(row, row)).removesuffix("8")
         least = self.run_floor(same, *self.floor_options())

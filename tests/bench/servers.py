@@ -15,12 +15,13 @@ import subprocess
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-PEERS = ("nginx", "haproxy", "hitch", "stunnel")
+PEERS = ("nginx", "haproxy", "hitch", "stunnel", "apache2")
 PACKAGES = ("nginx-light", "libnginx-mod-stream", "haproxy", "hitch",
-            "stunnel4")
+            "stunnel4", "apache2")
 MODULES = ("/usr/lib/nginx/modules/ngx_stream_module.so",
            "/usr/lib64/nginx/modules/ngx_stream_module.so",
            "/usr/local/nginx/modules/ngx_stream_module.so")
+APACHE = "/usr/lib/apache2/modules"
 CIPHERS = "ECDHE-ECDSA-AES128-GCM-SHA256"
 CIPHERSUITES = "TLS_AES_128_GCM_SHA256"
 GROUPS = "X25519:P-256"
@@ -207,7 +208,7 @@ class Server(Process):
             "FILES": files, "CONNECTIONS": min(16000, (files - 200) // 2),
             "PORT": self.port, "BACKEND": site.backend_port,
             "FOLDER": site.folder, "WORKERS": workers, "SERVICE": service,
-            "MODULE": module(), "CERTIFICATE": site.folder + "/cert.pem",
+            "MODULE": module(), "APACHE": APACHE, "CERTIFICATE": site.folder + "/cert.pem",
             "KEY": site.folder + "/key.pem",
             "BOTH": site.folder + "/both.pem", "CIPHERS": CIPHERS,
             "CIPHERSUITES": CIPHERSUITES, "GROUPS": GROUPS,
@@ -233,6 +234,7 @@ class Server(Process):
             "haproxy": ["-W", "-db", "-f", conf],
             "hitch": ["--config=" + conf],
             "stunnel": [conf],
+            "apache2": ["-D", "FOREGROUND", "-f", conf],
         }[name]
         command.insert(0, program(name) if name in PEERS else
                        site.build + "/src/tlsherd")
