@@ -50,13 +50,19 @@ tlscache_early_data(SSL_CTX *ctx, uint32_t max)
 	return TLSCACHE_OK;
 }
 
-/* OpenSSL counts what small records and padding add to the data. */
+/*
+ * OpenSSL counts what small records and padding add to the data. It adds a
+ * little of its own, in some versions with 32 bits: hence no more than needed
+ * from INT32_MAX on.
+ */
 static uint32_t
 skipped(uint32_t max)
 {
 	if (max <= SKIP_MIN / 4)
 		return SKIP_MIN;
-	return max <= UINT32_MAX / 4 ? 4 * max : UINT32_MAX;
+	if (max <= INT32_MAX / 4)
+		return 4 * max;
+	return max < INT32_MAX ? INT32_MAX : max;
 }
 
 int

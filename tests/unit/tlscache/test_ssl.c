@@ -13,6 +13,7 @@ main(void)
 	int failed;
 
 	runner = srunner_create(attach_suite());
+	srunner_add_suite(runner, early_suite());
 	srunner_add_suite(runner, keys_suite());
 	srunner_add_suite(runner, keys_plan_suite());
 	srunner_run_all(runner, CK_ENV);

@@ -6,6 +6,7 @@
 #include <check.h>
 
 Suite *attach_suite(void);
+Suite *early_suite(void);
 Suite *keys_suite(void);
 Suite *keys_plan_suite(void);
 
