@@ -164,7 +164,6 @@ struct conn_hub {
 	BIO_METHOD *method;
 	BIO *bio; /* of all SSLs; see bio.c */
 	uint8_t *rx, *tx, *clear, *scratch;
-	void *buffers; /* the memory of these */
 
 	/* The connection being served, and what is about it for that time. */
 	struct conn *current;

@@ -11,9 +11,12 @@
 #include "conn/conn_int.h"
 
 #define PAGE 4096
+#define OFFSET (PAGE / 4)
+#define TX_OFFSET (PAGE / 32)
 
 static int make_buffers(struct conn_hub *);
-static size_t at_pages(size_t);
+static uint8_t *make_buffer(size_t, size_t);
+static void free_buffer(uint8_t *, size_t);
 
 struct conn_hub *
 conn_hub_new(const struct conn_hub_config *conf)
@@ -46,34 +49,38 @@ conn_hub_new(const struct conn_hub_config *conf)
  * on) are twenty times slower when the target begins 1 to 31 bytes above the
  * source, counted within a page. OpenSSL's buffers for records begin on a page
  * or on half of one (tcmalloc), their payload a few bytes later. So ours begin
- * elsewhere, and records of 16 KiB and some 30 bytes, one behind the other, do
- * not get there within one buffer.
+ * elsewhere. Records of 16 KiB and some 30 bytes, one behind the other, do not
+ * get there within one buffer that begins with a record, else one in a hundred.
  */
 static int
 make_buffers(struct conn_hub *hub)
 {
-	uint8_t *p;
-
-	p = aligned_alloc(PAGE, at_pages(CONN_RX_SIZE) +
-	    at_pages(CONN_TX_SIZE) + at_pages(CONN_CLEAR_SIZE) +
-	    at_pages(CONN_SCRATCH_SIZE));
-	if ((hub->buffers = p) == NULL)
+	hub->rx = make_buffer(OFFSET, CONN_RX_SIZE);
+	hub->tx = make_buffer(TX_OFFSET, CONN_TX_SIZE);
+	hub->clear = make_buffer(OFFSET, CONN_CLEAR_SIZE);
+	hub->scratch = make_buffer(OFFSET, CONN_SCRATCH_SIZE);
+	if (hub->rx == NULL || hub->tx == NULL || hub->clear == NULL ||
+	    hub->scratch == NULL)
 		return -1;
-	hub->rx = p + PAGE / 4;
-	p += at_pages(CONN_RX_SIZE);
-	hub->tx = p + PAGE / 32;
-	p += at_pages(CONN_TX_SIZE);
-	hub->clear = p + PAGE / 4;
-	p += at_pages(CONN_CLEAR_SIZE);
-	hub->scratch = p + PAGE / 4;
 	return 0;
 }
 
-/* Room for as much, wherever in the first page it begins. */
-static size_t
-at_pages(size_t size)
+/* So many bytes that begin at this offset in a page. */
+static uint8_t *
+make_buffer(size_t offset, size_t size)
 {
-	return (size / PAGE + 2) * PAGE;
+	void *p;
+
+	if (posix_memalign(&p, PAGE, offset + size) != 0)
+		return NULL;
+	return (uint8_t *)p + offset;
+}
+
+static void
+free_buffer(uint8_t *buffer, size_t offset)
+{
+	if (buffer != NULL)
+		free(buffer - offset);
 }
 
 void
@@ -85,7 +92,10 @@ conn_hub_free(struct conn_hub *hub)
 	conn_later_free(hub);
 	conn_deadline_free(hub);
 	conn_bio_free(hub);
-	free(hub->buffers);
+	free_buffer(hub->rx, OFFSET);
+	free_buffer(hub->tx, TX_OFFSET);
+	free_buffer(hub->clear, OFFSET);
+	free_buffer(hub->scratch, OFFSET);
 	free(hub);
 }
 
