@@ -3,11 +3,12 @@
 """Compare tlsherd with other TLS terminators on this machine.
 
 All have two workers (or threads), the same ECDSA P-256 certificate, cipher,
-group and session settings, and the same plain backend. The figure of most
+group and session settings, and the same plain backend (apache2 has as many
+processes as clients, passes nothing on, and has no part in the ratio). The figure of most
 rows is CPU time of all processes of the server per operation: rates would
 measure how the client and the server share the machine. Samples are taken
 round by round, each server in turn. "floor" is OpenSSL alone, in memory, and
-TCP alone for the same exchange with the client.
+the least that TCP takes for the same exchange.
 """
 
 import argparse
@@ -172,7 +173,11 @@ def compare_row(measure, row, result, args):
              "notes": {name: {k: statistics.median(v)
                               for k, v in said.items()}
                        for name, said in notes.items()},
-             "floor": measure.floor(row)}
+             "floor": None}
+    try:
+        found["floor"] = measure.floor(row)
+    except Trouble as why:
+        trouble["floor"] = str(why)
     if args.counts and (row in rows.HANDSHAKES or row in rows.KEPT):
         try:
             found["counts"] = measure.counts(row)
@@ -251,7 +256,7 @@ def show(result):
                         for i, (word, w) in enumerate(zip(line, widths))))
     print(f"\nMedians of at most {result['rounds']} rounds of "
           f"{result['seconds_per_sample']} s ± half of the range; ratio: "
-          "tlsherd to the best peer.")
+          "tlsherd to the best peer that passes on.")
     print("\n".join(remarks))
     print(f"{result['seconds']:.0f} s in all")
 

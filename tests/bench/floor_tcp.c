@@ -37,6 +37,8 @@ static struct sockaddr_in loopback(uint16_t);
 static int listen_any(struct sockaddr_in *);
 static int call(const struct sockaddr_in *);
 static void serve(const struct row *, int, int, const struct sockaddr_in *);
+static void exchange(const struct row *, const int *, int *,
+    const struct sockaddr_in *);
 static void ask(const struct row *, const struct sockaddr_in *);
 static bool talk(const struct row *, enum side, const int *, int *,
     const struct sockaddr_in *);
@@ -58,9 +60,11 @@ floor_tcp(const struct row *row, const char *port)
 	if (pipe(pipefd) == -1 || (pid = fork()) == -1)
 		err(1, "fork");
 	if (pid == 0) {
+		close(pipefd[0]);
 		serve(row, fd, pipefd[1], port != NULL ? &backend : NULL);
 		_exit(0);
 	}
+	close(pipefd[1]);
 	close(fd);
 	for (i = 0; i < ROUNDS; i++)
 		ask(row, &here);
@@ -124,12 +128,13 @@ serve(const struct row *row, int listener, int report,
 			legs[i] = kept && backend != NULL ? call(backend) : -1;
 		}
 		if (kept) {
+			exchange(row, fds, legs, backend); /* slow start */
 			before = floor_cpu();
 			for (i = 0; i < REQUESTS; i++)
-				(void)talk(row, SERVER, fds, legs, backend);
+				exchange(row, fds, legs, backend);
 			spent += (floor_cpu() - before) / REQUESTS;
 		} else
-			(void)talk(row, SERVER, fds, legs, backend);
+			exchange(row, fds, legs, backend);
 		for (i = 0; i < AT_ONCE; i++) {
 			if (backend != NULL)
 				close(legs[i]);
@@ -143,9 +148,17 @@ serve(const struct row *row, int listener, int report,
 }
 
 static void
+exchange(const struct row *row, const int *fds, int *legs,
+    const struct sockaddr_in *backend)
+{
+	if (!talk(row, SERVER, fds, legs, backend))
+		errx(1, "a client got lost");
+}
+
+static void
 ask(const struct row *row, const struct sockaddr_in *server)
 {
-	const int times = row->work == WORK_KEPT ? REQUESTS : 1;
+	const int times = row->work == WORK_KEPT ? REQUESTS + 1 : 1;
 	int fds[AT_ONCE], i;
 
 	for (i = 0; i < AT_ONCE; i++)
@@ -158,8 +171,9 @@ ask(const struct row *row, const struct sockaddr_in *server)
 }
 
 /*
- * One exchange on each connection. The client waits for no answer to its close,
- * as that of the benchmark.
+ * One exchange on each connection; false: something did not come. The client
+ * waits for no answer to its close, as that of the benchmark, so that sending
+ * it may fail.
  */
 static bool
 talk(const struct row *row, enum side side, const int *fds, int *legs,
@@ -176,8 +190,8 @@ talk(const struct row *row, enum side side, const int *fds, int *legs,
 		if (backend != NULL && k == (kept ? 1 : CALL))
 			to_backend(row, legs, backend);
 		for (i = 0; i < AT_ONCE; i++)
-			good = message(fds[i], side * row->messages[k]) &&
-			    good;
+			if (!message(fds[i], side * row->messages[k]))
+				good = good && side * row->messages[k] > 0;
 	}
 	return good;
 }

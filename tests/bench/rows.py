@@ -46,6 +46,8 @@ KEPT = {"ka1": 1, "ka64": 64}
 BULK = {"down": ("--answer", 1), "up": ("--request", 1),
         "down8": ("--answer", 8), "up8": ("--request", 8)}
 GROWTH = ("workers", "sessions")
+# Rows that have the floor of another.
+FLOOR = {**ECHO, **DATA, "down8": "down", "up8": "up"}
 OTHERS = ("idle", "echo-idle", "latency", "storm", "cores", *GROWTH)
 ROWS = (*HANDSHAKES, *KEPT, *BULK, *OTHERS)
 # One of each kind, for two minutes.
@@ -289,7 +291,9 @@ class Measure:
         server = Server(self.site, name, "stateful", service="echo")
         try:
             for n in (10, 1000, 30000):
-                spent[n], _ = self.cpu(server, "echo-id12", "--pool", n)
+                spent[n], notes = self.cpu(server, "echo-id12", "--pool", n)
+                if notes:
+                    raise Trouble(f"of {n} sessions: {notes}")
         finally:
             server.end()
         return spent[30000] / spent[10], {f"us, {n} sessions": us
@@ -320,10 +324,11 @@ class Measure:
         without a floor."""
         if row in ("latency", "cores", "early13", *GROWTH):
             return None
-        same = ECHO.get(row, DATA.get(row, row)).removesuffix("8")
+        same = FLOOR.get(row, row)
         least = self.run_floor(same, *self.floor_options())
         if same in HANDSHAKES or same in KEPT:
-            backend = [] if same != row else [str(self.site.backend_port)]
+            calls = row not in ECHO and row not in DATA
+            backend = [str(self.site.backend_port)] if calls else []
             least += self.run_floor("tcp", same, *backend)
         return least / (1e6 if row in BULK else 1)
 
@@ -332,9 +337,12 @@ class Measure:
                 str(min(1, self.seconds)))
 
     def run_floor(self, *args, prefix=()):
-        return float(subprocess.run(
-            [*prefix, self.site.tool("floor"), *args], check=True,
-            capture_output=True, text=True, timeout=60).stdout)
+        try:
+            return float(subprocess.run(
+                [*prefix, self.site.tool("floor"), *args], check=True,
+                capture_output=True, text=True, timeout=60).stdout)
+        except subprocess.SubprocessError as why:
+            raise Trouble(f"floor: {why}, {why.stderr}") from why
 
     # Counts, free of noise: tlsherd with one worker.
 
@@ -377,8 +385,11 @@ class Measure:
             tracer.send_signal(signal.SIGINT)
             tracer.communicate(timeout=30)
             with open(out, encoding="ascii") as f:
-                total = f.read().splitlines()[-1].split()
-            return int(total[3]) # behind it errors, where there are some
+                lines = [line.split() for line in f]
+            # Percent, seconds, each, calls, perhaps errors, name.
+            return sum(int(words[3]) for words in lines
+                       if len(words) > 4 and words[3].isdigit()
+                       and words[-1] != "total")
         try:
             return self.difference(count, 200, 1000)
         finally:
@@ -403,7 +414,7 @@ class Measure:
         def count(n):
             with self.callgrind("--toggle-collect=server_*") as (folder,
                                                                  prefix):
-                self.run_floor(ECHO.get(row, DATA.get(row, row)),
+                self.run_floor(FLOOR.get(row, row),
                                *self.floor_options()[:2], f"x{n}",
                                prefix=prefix)
                 return counted(folder)

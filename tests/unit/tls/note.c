@@ -170,17 +170,17 @@ START_TEST(test_worker_not_resumed)
 END_TEST
 
 /*
- * What a session is left with when it is renewed at a front with `later`, both
- * within one second: its time runs.
+ * Whether a session was made and renewed, at a front with `later`, within one
+ * second; if so, what it is left with.
  */
-static long
-renewed_timeout(int64_t first, int64_t later)
+static bool
+renewed_at_once(int64_t first, int64_t later, long *left)
 {
 	struct talk_how how = { .version = TLS1_3_VERSION };
 	struct tls_front *front;
 	struct talk *t;
 	int64_t began = clock_wall();
-	long hint, left;
+	long hint;
 
 	shared.session_timeout = first;
 	front = site_front(&site);
@@ -191,16 +191,29 @@ renewed_timeout(int64_t first, int64_t later)
 	t = talk_new(front, &how);
 	ck_assert(t->ok);
 	ck_assert_int_ne(tls_resumed(t->server), TLS_RESUMED_FULL);
-	left = SSL_SESSION_get_timeout(SSL_get_session(t->server));
+	*left = SSL_SESSION_get_timeout(SSL_get_session(t->server));
 	hint = (long)SSL_SESSION_get_ticket_lifetime_hint(t->session);
 	SSL_SESSION_free(how.session);
 	talk_free(t);
 	tls_front_free(front);
 	if (clock_wall() != began)
-		return renewed_timeout(first, later);
+		return false;
 	/* The client is told the same. */
-	ck_assert_int_eq(hint, left);
-	return left;
+	ck_assert_int_eq(hint, *left);
+	return true;
+}
+
+static long
+renewed_timeout(int64_t first, int64_t later)
+{
+	int tries;
+	long left;
+
+	for (tries = 0; tries < 20; tries++)
+		if (renewed_at_once(first, later, &left))
+			return left;
+	ck_abort_msg("no two handshakes within one second");
+	return -1;
 }
 
 START_TEST(test_life)
