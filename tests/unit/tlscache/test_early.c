@@ -6,6 +6,7 @@
 
 #include <check.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -98,7 +99,7 @@ offer(SSL_SESSION *session, const char *name, size_t pieces, size_t size)
 	SSL_SESSION *copy;
 	SSL *near, *far;
 	BIO *cbio, *sbio;
-	char piece[1000];
+	char host[32], piece[1000]; /* OpenSSL casts the name */
 	size_t n;
 	int i;
 
@@ -111,7 +112,8 @@ offer(SSL_SESSION *session, const char *name, size_t pieces, size_t size)
 	SSL_set_bio(far, sbio, sbio);
 	SSL_set_connect_state(near);
 	SSL_set_accept_state(far);
-	ck_assert_int_eq(SSL_set_tlsext_host_name(near, name), 1);
+	snprintf(host, sizeof(host), "%s", name);
+	ck_assert_int_eq(SSL_set_tlsext_host_name(near, host), 1);
 	if (session != NULL) {
 		copy = SSL_SESSION_dup(session);
 		SSL_SESSION_set1_hostname(copy, name);
