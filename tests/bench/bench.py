@@ -3,12 +3,12 @@
 """Compare tlsherd with other TLS terminators on this machine.
 
 All have two workers (or threads), the same ECDSA P-256 certificate, cipher,
-group and session settings, and the same plain backend (apache2 has as many
-processes as clients, passes nothing on, and has no part in the ratio). The figure of most
-rows is CPU time of all processes of the server per operation: rates would
-measure how the client and the server share the machine. Samples are taken
-round by round, each server in turn. "floor" is OpenSSL alone, in memory, and
-the least that TCP takes for the same exchange.
+group and session settings, and the same plain backend; but for apache2, which
+has as many processes as clients, passes nothing on, and has no part in the
+ratio. The figure of most rows is CPU time of all processes of the server per
+operation: rates would measure how the client and the server share the machine.
+Samples are taken round by round, each server in turn. "floor" is
+OpenSSL alone, in memory, and the least that TCP takes for the same exchange.
 """
 
 import argparse
