@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: ISC
-# Prints the first literal text of the EXAMPLES section of an mdoc page, which is
-# a program; with -v early=1 together with the next two, as the page tells: what
+# Prints the first literal text of the EXAMPLES section of an mdoc page, which
+# is a program; with -v early=1 together with the next two, as the page tells: what
 # to call besides tlscache_attach(), and what in place of SSL_accept().
 /^\.Sh / { inside = ($2 == "EXAMPLES") }
 /^\.Ed/ { text = 0 }
