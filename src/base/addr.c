@@ -137,6 +137,20 @@ addr_format(const struct sockaddr *sa, socklen_t len, char *buf, size_t size)
 }
 
 bool
+addr_any_port(const struct addr *addr)
+{
+	switch (addr->ss.ss_family) {
+	case AF_INET:
+		return ((const struct sockaddr_in *)&addr->ss)->sin_port == 0;
+	case AF_INET6:
+		return ((const struct sockaddr_in6 *)&addr->ss)->sin6_port ==
+		    0;
+	default:
+		return false;
+	}
+}
+
+bool
 addr_equal(const struct addr *a, const struct addr *b)
 {
 	const struct sockaddr_in *a4, *b4;

@@ -33,6 +33,8 @@ int addr_parse(const char *text, struct addr *, const struct loc *,
 void addr_format(const struct sockaddr *, socklen_t, char *buf, size_t size);
 
 bool addr_equal(const struct addr *, const struct addr *);
+/* Port 0: bound, it is any that is free; called, it is none. */
+bool addr_any_port(const struct addr *);
 bool addr_is_unix(const struct addr *);
 
 #endif

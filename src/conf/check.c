@@ -5,23 +5,29 @@
  */
 #include "config.h"
 
-#include <netinet/in.h>
-
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "base/units.h"
 #include "conf/conf_int.h"
 #include "tlscache.h"
+
+/* A server name, and how many come before it. */
+struct named {
+	const struct conf_str *name;
+	size_t place;
+};
 
 static int check_title(const char *, const char *, const struct loc *,
     struct err *);
 static int check_default(struct conf_listen *, struct err *);
 static int check_names(const struct conf_listen *, struct err *);
+static int compare_named(const void *, const void *);
 static int check_early_data(struct conf_listen *, struct err *);
 static int check_times(const struct conf *, const struct loc *, struct err *);
 static int check_bound(const struct conf_addr *, const struct conf_addr *,
     struct err *);
-static bool any_port(const struct addr *);
 
 int
 conf_check_certificate(const struct conf_certificate *c, struct err *err)
@@ -35,6 +41,17 @@ conf_check_certificate(const struct conf_certificate *c, struct err *err)
 	    c->ca.value == NULL)
 		return err_set(err, &c->loc, "certificate \"%s\" asks for "
 		    "client certificates but has no ca", c->title);
+	if (c->client_certificate != CONF_CLIENT_CERT_OFF)
+		return 0;
+	/* Who sets these believes that clients are checked. */
+	if (c->ca.value != NULL)
+		return err_set(err, &c->ca.loc, "ca is of no use while "
+		    "client_certificate is off; expected \"client_certificate = "
+		    "required\" or optional");
+	if (c->crl.value != NULL)
+		return err_set(err, &c->crl.loc, "crl is of no use while "
+		    "client_certificate is off; expected \"client_certificate = "
+		    "required\" or optional");
 	return 0;
 }
 
@@ -56,6 +73,11 @@ conf_check_listen(struct conf_listen *l, const struct loc *version,
 		    conf_service_name(l->service));
 	if (l->service != CONF_SERVICE_PROXY && l->proxy_protocol)
 		return err_set(err, &l->loc, "proxy_protocol is for "
+		    "\"service = proxy\", and this service is %s",
+		    conf_service_name(l->service));
+	if (l->service != CONF_SERVICE_PROXY &&
+	    l->connect != CONF_CONNECT_HANDSHAKE)
+		return err_set(err, &l->loc, "connect is for "
 		    "\"service = proxy\", and this service is %s",
 		    conf_service_name(l->service));
 	if (l->minimum_version > l->maximum_version)
@@ -110,29 +132,47 @@ check_default(struct conf_listen *l, struct err *err)
 	return 0;
 }
 
+/* Sorted, because there may be thousands. */
 static int
 check_names(const struct conf_listen *l, struct err *err)
 {
-	const struct conf_str *name, *other;
-	size_t i, j, k, m;
+	const struct conf_strs *names;
+	struct named *all, *twice = NULL;
+	size_t i, j, n;
+	int rc = 0;
 
-	for (i = 0; i < l->ncertificates; i++)
-		for (j = 0; j < l->certificates[i].names.n; j++)
-			for (k = 0; k <= i; k++)
-				for (m = 0; m < (k < i ?
-				    l->certificates[k].names.n : j); m++) {
-					name = &l->certificates[i].names.v[j];
-					other = &l->certificates[k].names.v[m];
-					if (strcmp(name->value,
-					    other->value) == 0)
-						return err_set(err, &name->loc,
-						    "the name \"%s\" is there "
-						    "twice; first at %s:%d",
-						    name->value,
-						    other->loc.file,
-						    other->loc.line);
-				}
-	return 0;
+	for (i = n = 0; i < l->ncertificates; i++)
+		n += l->certificates[i].names.n;
+	all = xcalloc(n + 1, sizeof(*all));
+	for (i = n = 0; i < l->ncertificates; i++) {
+		names = &l->certificates[i].names;
+		for (j = 0; j < names->n; j++, n++) {
+			all[n].name = &names->v[j];
+			all[n].place = n;
+		}
+	}
+	qsort(all, n, sizeof(*all), compare_named);
+	for (i = 1; i < n; i++)
+		if (strcmp(all[i - 1].name->value, all[i].name->value) == 0 &&
+		    (twice == NULL || all[i].place < twice->place))
+			twice = &all[i];
+	if (twice != NULL)
+		rc = err_set(err, &twice->name->loc, "the name \"%s\" is "
+		    "there twice; first at %s:%d", twice->name->value,
+		    twice[-1].name->loc.file, twice[-1].name->loc.line);
+	free(all);
+	return rc;
+}
+
+static int
+compare_named(const void *a, const void *b)
+{
+	const struct named *x = a, *y = b;
+	int order = strcmp(x->name->value, y->name->value);
+
+	if (order != 0)
+		return order;
+	return x->place < y->place ? -1 : 1;
 }
 
 /*
@@ -212,26 +252,12 @@ check_bound(const struct conf_addr *address, const struct conf_addr *first,
 {
 	char text[ADDR_TEXT_MAX];
 
+	/* Port 0 is another one each time. */
 	if (!addr_equal(&address->addr, &first->addr) ||
-	    any_port(&address->addr))
+	    addr_any_port(&address->addr))
 		return 0;
 	addr_format((const struct sockaddr *)&address->addr.ss,
 	    address->addr.len, text, sizeof(text));
 	return err_set(err, &address->loc, "address %s is bound twice; first "
 	    "at %s:%d", text, first->loc.file, first->loc.line);
-}
-
-/* Port 0 is another one each time. */
-static bool
-any_port(const struct addr *addr)
-{
-	switch (addr->ss.ss_family) {
-	case AF_INET:
-		return ((const struct sockaddr_in *)&addr->ss)->sin_port == 0;
-	case AF_INET6:
-		return ((const struct sockaddr_in6 *)&addr->ss)->sin6_port ==
-		    0;
-	default:
-		return false;
-	}
 }

@@ -74,6 +74,9 @@ protocols_add(const struct conf_given *g, void *target)
 	if (len < 1 || len > 255)
 		return conf_expected(g, "a protocol name of 1 to 255 bytes, "
 		    "such as \"http/1.1\"");
+	if (strchr(g->text, ',') != NULL)
+		return conf_expected(g, "a protocol name without a comma; "
+		    "several are a list, such as { \"h2\", \"http/1.1\" }");
 	return strs_add(g, target, xstrdup(g->text));
 }
 
@@ -157,6 +160,20 @@ addr_add(const struct conf_given *g, struct conf_addr **list, size_t *n)
 	return 0;
 }
 
+/* One can listen to any address and any port, but not call it. */
+static int
+backend_add(const struct conf_given *g, struct conf_addr **list, size_t *n)
+{
+	if (strncmp(g->text, "*:", 2) == 0)
+		return conf_expected(g, "the address of a host, such as "
+		    "\"127.0.0.1:8080\"");
+	if (addr_add(g, list, n) == -1)
+		return -1;
+	if (addr_any_port(&(*list)[*n - 1].addr))
+		return conf_expected(g, "a port from 1 to 65535");
+	return 0;
+}
+
 static void
 addr_print(const struct conf_addr *list, size_t n, FILE *fp)
 {
@@ -182,13 +199,13 @@ addr_clear(struct conf_addr **list, size_t *n)
 	*n = 0;
 }
 
-#define ADDRESS_KIND(list)						\
+#define ADDRESS_KIND(list, add)						\
 	static int							\
 	list##_add(const struct conf_given *g, void *target)		\
 	{								\
 		struct conf_listen *l = target;				\
 									\
-		return addr_add(g, &l->list, &l->n##list);		\
+		return add(g, &l->list, &l->n##list);			\
 	}								\
 									\
 	static void							\
@@ -211,5 +228,5 @@ addr_clear(struct conf_addr **list, size_t *n)
 	const struct conf_kind conf_kind_##list = { list##_add,		\
 		list##_print, list##_clear, NULL }
 
-ADDRESS_KIND(addresses);
-ADDRESS_KIND(backends);
+ADDRESS_KIND(addresses, addr_add);
+ADDRESS_KIND(backends, backend_add);

@@ -141,7 +141,7 @@ scan_double(struct conf_scanner *s)
 	return rc;
 }
 
-/* C's escapes; a NUL would end the value early. */
+/* Some of C's escapes; a NUL would end the value early. */
 static int
 scan_escape(struct conf_scanner *s)
 {
@@ -155,6 +155,8 @@ scan_escape(struct conf_scanner *s)
 	else if (isdigit((unsigned char)text[1]))
 		value = strpbrk(text, "89") != NULL ? 0 :
 		    strtoul(text + 1, NULL, 8);
+	else if (text[1] != '\0' && strchr("ntr\"\\$\n", text[1]) == NULL)
+		value = 0;
 	if (len > 4 || value < 1 || value > 255)
 		return conf_scan_fail(s, s->line, "bad escape \"%s\" in a "
 		    "string", text);

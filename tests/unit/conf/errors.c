@@ -105,6 +105,14 @@ static const struct bad rows[] = {
 	    "listen y {\naddress = { \"[::1]:443\",\n127.0.0.1:443 }" CERT
 	    " }", "t.conf:5: address 127.0.0.1:443 is bound twice; first at "
 	    "t.conf:1" },
+	{ LINES("service = proxy\nbackend = 127.0.0.1:0" CERT), "t.conf:4: "
+	    "backend \"127.0.0.1:0\": expected a port from 1 to 65535" },
+	{ LINES("service = proxy\nbackend = { \"[::1]:0\" }" CERT),
+	    "t.conf:4: backend \"[::1]:0\": expected a port from 1 to "
+	    "65535" },
+	{ LINES("service = proxy\nbackend = \"*:80\"" CERT), "t.conf:4: "
+	    "backend \"*:80\": expected the address of a host, such as "
+	    "\"127.0.0.1:8080\"" },
 	{ LINES("address += { \"*:443\",\n0.0.0.0:443 }" CERT), "t.conf:4: "
 	    "address 0.0.0.0:443 is bound twice; first at t.conf:3" },
 	{ LINES("address += { unix:/a,\nunix:/a }" CERT), "t.conf:4: address "
@@ -122,6 +130,14 @@ static const struct bad rows[] = {
 	{ LINES("service = echo\nbackend = { 127.0.0.1:1 }" CERT),
 	    "t.conf:4: backend is for \"service = proxy\", and this service "
 	    "is echo" },
+	{ LINES("service = echo\nproxy_protocol = v2" CERT), "t.conf:2: "
+	    "proxy_protocol is for \"service = proxy\", and this service is "
+	    "echo" },
+	{ LINES("service = echo\nconnect = data" CERT), "t.conf:2: connect "
+	    "is for \"service = proxy\", and this service is echo" },
+	{ LINES("alpn = { h2,\n\"h2,http/1.1\" }" CERT), "t.conf:4: alpn "
+	    "\"h2,http/1.1\": expected a protocol name without a comma; "
+	    "several are a list, such as { \"h2\", \"http/1.1\" }" },
 	{ LINES("maximum_version = TLSv1.2\nminimum_version = TLSv1.3" CERT),
 	    "t.conf:4: minimum_version is above maximum_version" },
 	{ LINES("\nminimum_version = TLSv1.3\nmaximum_version = TLSv1.2"
@@ -140,6 +156,12 @@ static const struct bad rows[] = {
 	{ LINES("certificate c { chain = c client_certificate = optional }"),
 	    "t.conf:3: certificate \"c\" asks for client certificates but "
 	    "has no ca" },
+	{ LINES("certificate c { chain = c\nca = c }"), "t.conf:4: ca is of "
+	    "no use while client_certificate is off; expected "
+	    "\"client_certificate = required\" or optional" },
+	{ LINES("certificate c { chain = c\ncrl = c }"), "t.conf:4: crl is "
+	    "of no use while client_certificate is off; expected "
+	    "\"client_certificate = required\" or optional" },
 	{ LINES("certificate \"a'b\" { chain = c }"), "t.conf:3: certificate "
 	    "\"a'b\": " TITLE },
 	{ LINES("certificate a { chain = a }\ncertificate b { chain = b }"),
@@ -150,6 +172,9 @@ static const struct bad rows[] = {
 	    "100" },
 	{ LINES("certificate a { chain = a names = { a, b,\nA } }"),
 	    "t.conf:4: the name \"a\" is there twice; first at t.conf:3" },
+	{ LINES("certificate a { chain = a names = { d, b,\nb,\nb,\na } }\n"
+	    "certificate e { chain = e names = { c, a } }"),
+	    "t.conf:4: the name \"b\" is there twice; first at t.conf:3" },
 	{ LINES("certificate a { chain = a names = \"*.a\" }\n"
 	    "certificate b { chain = b names = \"*.A\" }"),
 	    "t.conf:4: the name \"*.a\" is there twice; first at t.conf:3" },

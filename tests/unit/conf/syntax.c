@@ -29,6 +29,8 @@ static const struct bad rows[] = {
 	{ "user = \"\\1234\"", "t.conf:1: bad escape \"\\1234\" in a string" },
 	{ "user = \"\\xg\"", "t.conf:1: bad escape \"\\x\" in a string" },
 	{ "user = \"a\\\nb\\0\"", "t.conf:2: bad escape \"\\0\" in a string" },
+	{ "user = \"\\q\"", "t.conf:1: bad escape \"\\q\" in a string" },
+	{ "user = \"\\e\"", "t.conf:1: bad escape \"\\e\" in a string" },
 	{ "user = \"\\x00\"", "t.conf:1: bad escape \"\\x00\" in a string" },
 	{ "user = \"${TEST_CONF_NOT}\"", "t.conf:1: there is no "
 	    "\"TEST_CONF_NOT\" in the environment" },
