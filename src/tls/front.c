@@ -25,6 +25,8 @@ static int policy_build(struct tls_policy *, const struct conf_listen *,
 static int set_protocol(SSL_CTX *, const struct conf_listen *, struct err *);
 static int set_list(SSL_CTX *, int (*)(SSL_CTX *, const char *), const char *,
     const struct conf_str *, struct err *);
+static int set_each(SSL_CTX *, int (*)(SSL_CTX *, const char *), const char *,
+    const struct conf_str *, struct err *);
 static int set_groups(SSL_CTX *, const char *);
 static int set_resumption(struct tls_policy *, const struct tls_shared *);
 static void set_callbacks(struct tls_policy *);
@@ -59,8 +61,7 @@ tls_front_new(const struct conf_listen *listen,
 			&listen->certificates[i], shared, err) == -1)
 			goto fail;
 	}
-	if (tls_hello_names(front, listen, err) == -1)
-		goto fail;
+	tls_hello_names(front, listen);
 	return front;
 fail:
 	tls_front_free(front);
@@ -150,7 +151,7 @@ set_protocol(SSL_CTX *ctx, const struct conf_listen *listen, struct err *err)
 		    "does not have these TLS versions", listen->name);
 	if (set_list(ctx, SSL_CTX_set_cipher_list, "ciphers",
 		&listen->ciphers, err) == -1 ||
-	    set_list(ctx, SSL_CTX_set_ciphersuites, "ciphersuites",
+	    set_each(ctx, SSL_CTX_set_ciphersuites, "ciphersuites",
 		&listen->ciphersuites, err) == -1 ||
 	    set_list(ctx, set_groups, "groups", &listen->groups, err) == -1)
 		return -1;
@@ -169,6 +170,24 @@ set_list(SSL_CTX *ctx, int (*set)(SSL_CTX *, const char *), const char *name,
 	ERR_clear_error();
 	return err_set(err, &list->loc, "%s \"%s\": not a list that OpenSSL "
 	    "understands, or nothing in it that it has", name, list->value);
+}
+
+/* OpenSSL would leave out what it does not know, without a word. */
+static int
+set_each(SSL_CTX *ctx, int (*set)(SSL_CTX *, const char *), const char *name,
+    const struct conf_str *list, struct err *err)
+{
+	struct conf_str one = { .loc = list->loc };
+	char *copy, *rest;
+	int rc = 0;
+
+	if (list->value == NULL)
+		return 0;
+	rest = copy = xstrdup(list->value);
+	while (rc == 0 && (one.value = strsep(&rest, ":")) != NULL)
+		rc = set_list(ctx, set, name, &one, err);
+	free(copy);
+	return rc == 0 ? set_list(ctx, set, name, list, err) : -1;
 }
 
 /* SSL_CTX_set1_groups_list() is a macro that casts const away. */

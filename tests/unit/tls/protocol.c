@@ -95,7 +95,8 @@ END_TEST
 
 START_TEST(test_bad_list)
 {
-	static char bad[] = "X25519:banana", worse[] = "BANANA";
+	static char bad[] = "X25519:banana", worse[] = "BANANA",
+	    some[] = "TLS_AES_128_GCM_SHA256:TLS_FOO:TLS_AES_256_GCM_SHA384";
 	struct site site;
 
 	site_init(&site);
@@ -104,6 +105,9 @@ START_TEST(test_bad_list)
 	    "that OpenSSL understands, or nothing in it that it has");
 	site.listen.ciphersuites.value = worse;
 	site_refused(&site, "t.conf:3: ciphersuites \"BANANA\": not a list "
+	    "that OpenSSL understands, or nothing in it that it has");
+	site.listen.ciphersuites.value = some;
+	site_refused(&site, "t.conf:3: ciphersuites \"TLS_FOO\": not a list "
 	    "that OpenSSL understands, or nothing in it that it has");
 	site.listen.ciphers.value = worse;
 	site_refused(&site, "t.conf:2: ciphers \"BANANA\": not a list "
