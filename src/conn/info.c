@@ -23,7 +23,8 @@ conn_info(struct conn *c, struct conn_info *info)
 	if (c->ssl == NULL || !(c->flags & CONN_F_HEARD))
 		return;
 	info->sni = tls_server_name(c->ssl);
-	info->certificate = tls_certificate_title(c->ssl);
+	if (tls_certificate_title(c->ssl) != NULL)
+		info->certificate = tls_certificate_title(c->ssl);
 	info->client_certificate = tls_client_verdict(c->ssl);
 	info->early = tls_early_name(tls_early(c->ssl));
 	info->early_in = c->early_in;

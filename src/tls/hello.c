@@ -54,13 +54,11 @@ tls_policy(const SSL *ssl)
 	return SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
 }
 
-/* Build the table of names from all certificate { } sections. */
-int
-tls_hello_names(struct tls_front *front, const struct conf_listen *listen,
-    struct err *err)
+/* The table of names from all certificate { } sections; no name is twice. */
+void
+tls_hello_names(struct tls_front *front, const struct conf_listen *listen)
 {
 	const struct conf_strs *names;
-	const struct tls_policy *other;
 	struct tls_name *n;
 	size_t i, j, total;
 
@@ -74,19 +72,11 @@ tls_hello_names(struct tls_front *front, const struct conf_listen *listen,
 			n->name = xstrdup(names->v[j].value);
 			lower(n->name, n->name, strlen(n->name));
 			n->policy = &front->policies[i];
-			if ((other = name_lookup(front, n->name)) != NULL) {
-				free(n->name);
-				return err_set(err, &names->v[j].loc,
-				    "server name \"%s\" stands in certificate "
-				    "\"%s\" already", names->v[j].value,
-				    other->title);
-			}
 			front->nnames++;
-			qsort(front->names, front->nnames,
-			    sizeof(*front->names), name_compare);
 		}
 	}
-	return 0;
+	qsort(front->names, front->nnames, sizeof(*front->names),
+	    name_compare);
 }
 
 int
@@ -103,17 +93,20 @@ tls_hello_cb(SSL *ssl, int *alert, void *arg)
 	if ((peer = tls_peer(ssl)) != NULL)
 		return name_again(peer, name, len, alert);
 
-	policy = &front->policies[0];
-	if (len > 0 && (policy = name_find(front, name, len)) == NULL) {
-		if (front->unknown_name_reject) {
-			ERR_raise(ERR_LIB_SSL, SSL_R_TLSV1_UNRECOGNIZED_NAME);
-			*alert = SSL_AD_UNRECOGNIZED_NAME;
-			return SSL_CLIENT_HELLO_ERROR;
-		}
-		policy = &front->policies[0];
+	policy = len > 0 ? name_find(front, name, len) : &front->policies[0];
+	if ((peer = peer_new(ssl, name, len)) == NULL) {
+		*alert = SSL_AD_INTERNAL_ERROR;
+		return SSL_CLIENT_HELLO_ERROR;
 	}
-	if ((peer = peer_new(ssl, name, len)) == NULL ||
-	    tls_policy_apply(policy, ssl) == -1) {
+	if (policy == NULL && front->unknown_name_reject) {
+		ERR_raise(ERR_LIB_SSL, SSL_R_TLSV1_UNRECOGNIZED_NAME);
+		peer->rejected = true;
+		*alert = SSL_AD_UNRECOGNIZED_NAME;
+		return SSL_CLIENT_HELLO_ERROR;
+	}
+	if (policy == NULL)
+		policy = &front->policies[0];
+	if (tls_policy_apply(policy, ssl) == -1) {
 		*alert = SSL_AD_INTERNAL_ERROR;
 		return SSL_CLIENT_HELLO_ERROR;
 	}

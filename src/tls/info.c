@@ -61,7 +61,10 @@ tls_server_name(const SSL *ssl)
 const char *
 tls_certificate_title(const SSL *ssl)
 {
-	return tls_policy(ssl)->title;
+	const struct tls_peer *peer;
+
+	peer = tls_peer(ssl);
+	return peer == NULL || !peer->rejected ? tls_policy(ssl)->title : NULL;
 }
 
 const char *

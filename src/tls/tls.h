@@ -106,7 +106,8 @@ const char *tls_server_name(const SSL *);
 
 /*
  * Title of the certificate { } section in force: the default's before the
- * ClientHello. Valid while the front is.
+ * ClientHello, NULL when the client's name was rejected. Valid while the front
+ * is.
  */
 const char *tls_certificate_title(const SSL *);
 

@@ -68,6 +68,7 @@ struct tls_peer {
 	int64_t deadline;
 	bool early_offered; /* early data, in the first ClientHello */
 	bool foreign;	    /* the session offered is of another policy */
+	bool rejected;	    /* no section has the name: unknown_name */
 	enum tls_early early;
 	char name[]; /* the SNI; empty: none was sent */
 };
@@ -105,8 +106,7 @@ int tls_policy_apply(const struct tls_policy *, SSL *);
 
 /* hello.c: the choice by server name */
 int tls_hello_setup(void);
-int tls_hello_names(struct tls_front *, const struct conf_listen *,
-    struct err *);
+void tls_hello_names(struct tls_front *, const struct conf_listen *);
 int tls_hello_cb(SSL *, int *alert, void *front);
 struct tls_peer *tls_peer(const SSL *);
 struct tls_policy *tls_policy(const SSL *);

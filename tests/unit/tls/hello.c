@@ -93,6 +93,7 @@ END_TEST
 START_TEST(test_choice_or_reject)
 {
 	struct talk_how how = { .sni = rows[_i].sni };
+	struct talk *t;
 
 	site.listen.unknown_name_reject = true;
 	front = site_front(&site);
@@ -104,6 +105,10 @@ START_TEST(test_choice_or_reject)
 	talk_refused(front, &how, SSL_AD_UNRECOGNIZED_NAME);
 	how.version = TLS1_2_VERSION;
 	talk_refused(front, &how, SSL_AD_UNRECOGNIZED_NAME);
+	t = talk_new(front, &how);
+	ck_assert_str_eq(tls_server_name(t->server), rows[_i].sni);
+	ck_assert_ptr_null(tls_certificate_title(t->server));
+	talk_free(t);
 }
 END_TEST
 
@@ -223,16 +228,6 @@ START_TEST(test_retry)
 }
 END_TEST
 
-START_TEST(test_duplicate)
-{
-	static char title[] = "again", again[] = "A.TEST";
-
-	site_add(&site, title, again);
-	site_refused(&site, "t.conf:55: server name \"A.TEST\" stands in "
-	    "certificate \"one\" already");
-}
-END_TEST
-
 Suite *
 hello_suite(void)
 {
@@ -250,7 +245,6 @@ hello_suite(void)
 	    TLS1_3_VERSION + 1);
 	tcase_add_loop_test(tc, test_spoilt, 0, COUNT(spoilt));
 	tcase_add_loop_test(tc, test_retry, 0, COUNT(retries));
-	tcase_add_test(tc, test_duplicate);
 	suite_add_tcase(s, tc);
 	return s;
 }
