@@ -18,6 +18,7 @@
 
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/syslogger.h"
 
 #define LINE_SIZE 4096
 #define CUT " [cut]"
@@ -95,7 +96,7 @@ log_open(const char *dest, const char *facility, struct err *err)
 	char *path;
 
 	if (strcmp(dest, "stderr") == 0) {
-		closelog();
+		syslogger_close();
 		file_use(-1);
 		state.dest = DEST_STDERR;
 		return 0;
@@ -105,8 +106,7 @@ log_open(const char *dest, const char *facility, struct err *err)
 			return err_set(err, NULL,
 			    "unknown syslog facility \"%s\"", facility);
 		file_use(-1);
-		closelog();
-		openlog("tlsherd", LOG_PID | LOG_NDELAY, fac);
+		syslogger_open(_PATH_LOG, fac);
 		state.dest = DEST_SYSLOG;
 		return 0;
 	}
@@ -121,7 +121,7 @@ log_open(const char *dest, const char *facility, struct err *err)
 		close(fd);
 		return err_set(err, NULL, "out of memory");
 	}
-	closelog();
+	syslogger_close();
 	file_use(fd);
 	state.path = path;
 	state.dest = DEST_FILE;
@@ -231,7 +231,7 @@ emit(enum log_level level, int error, const char *fmt, va_list ap)
 	}
 	line[n] = '\0';
 	if (state.dest == DEST_SYSLOG) {
-		syslog(levels[level].priority, "%s", line);
+		syslogger_write(levels[level].priority, line);
 		return;
 	}
 	line[n++] = '\n';

@@ -17,6 +17,7 @@ Suite *mem_suite(void);
 Suite *pidfile_suite(void);
 Suite *proctitle_suite(void);
 Suite *program_suite(void);
+Suite *syslogger_suite(void);
 Suite *units_suite(void);
 
 /* A folder of the test's own: a checked fixture. */
