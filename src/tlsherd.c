@@ -2,7 +2,6 @@
 /* tlsherd(8): options, configuration, master. */
 #include "config.h"
 
-#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +10,7 @@
 
 #include <event2/event.h>
 
+#include "base/fd.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/proctitle.h"
@@ -40,7 +40,14 @@ main(int argc, char **argv)
 	struct err err;
 	bool handed_over;
 
+	if (program_streams() == -1)
+		return 1;
 	handed_over = master_handed_over();
+	if (!handed_over && !master_test_asked()) {
+		/* Whoever started us has his own use for these. */
+		fd_close_from(STDERR_FILENO + 1);
+		program_unblock_signals();
+	}
 	o.master.program = program_path(argc > 0 ? argv[0] : NULL);
 	proctitle_init(argc, argv);
 	parse_options(argc, argv, &o);
@@ -60,7 +67,6 @@ main(int argc, char **argv)
 static void
 parse_options(int argc, char **argv, struct options *o)
 {
-	static char absolute[PATH_MAX];
 	static char **overrides;
 	const char *path = DEFAULT_PATH;
 	size_t n = 0;
@@ -95,8 +101,13 @@ parse_options(int argc, char **argv, struct options *o)
 	}
 	if (optind < argc)
 		usage();
-	/* A daemon changes its folder, and a reload needs the file again. */
-	o->master.path = realpath(path, absolute) != NULL ? absolute : path;
+	/*
+	 * A daemon changes its folder, and a reload needs the file again: what
+	 * is found by this path then, not what a link led to at the start.
+	 */
+	o->master.path = program_absolute(path);
+	if (o->master.path == NULL)
+		fatal("%s", path);
 	o->master.overrides = overrides;
 	o->master.noverrides = n;
 }

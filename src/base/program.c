@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: ISC */
-/* The file of the program; see program.h. Any process. */
+/* How the program was started; see program.h. Any process. */
 #include "config.h"
 
+#include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -10,7 +12,6 @@
 #include "base/mem.h"
 #include "base/program.h"
 
-static char *absolute(const char *);
 static char *search(const char *);
 
 char *
@@ -18,11 +19,11 @@ program_path(const char *argv0)
 {
 	if (argv0 == NULL || argv0[0] == '\0')
 		return NULL;
-	return strchr(argv0, '/') != NULL ? absolute(argv0) : search(argv0);
+	return strchr(argv0, '/') != NULL ? program_absolute(argv0) : search(argv0);
 }
 
-static char *
-absolute(const char *path)
+char *
+program_absolute(const char *path)
 {
 	char cwd[PATH_MAX];
 
@@ -30,7 +31,7 @@ absolute(const char *path)
 		return xstrdup(path);
 	if (getcwd(cwd, sizeof(cwd)) == NULL)
 		return NULL;
-	return xasprintf("%s/%s", cwd, path);
+	return xasprintf("%s/%s", strcmp(cwd, "/") != 0 ? cwd : "", path);
 }
 
 /* As the shell does it. An empty folder of PATH is the working directory. */
@@ -55,7 +56,28 @@ search(const char *name)
 	free(copy);
 	if (file == NULL || file[0] == '/')
 		return file;
-	copy = absolute(file);
+	copy = program_absolute(file);
 	free(file);
 	return copy;
+}
+
+int
+program_streams(void)
+{
+	int fd;
+
+	do {
+		if ((fd = open("/dev/null", O_RDWR)) == -1)
+			return -1;
+	} while (fd <= STDERR_FILENO);
+	return close(fd);
+}
+
+void
+program_unblock_signals(void)
+{
+	sigset_t none;
+
+	sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 }

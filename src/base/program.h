@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* The file of the program that runs. */
+/* What a process has from whoever started it: its file, paths, descriptors. */
 #ifndef BASE_PROGRAM_H
 #define BASE_PROGRAM_H
 
@@ -10,5 +10,20 @@
  * such path.
  */
 char *program_path(const char *argv0);
+
+/*
+ * path from the working directory on, symbolic links left as they are. The
+ * caller frees it; NULL when there is no working directory.
+ */
+char *program_absolute(const char *path);
+
+/*
+ * Standard streams that are closed become /dev/null, or the next files that
+ * are opened would be taken for them. 0, or -1 and errno.
+ */
+int program_streams(void);
+
+/* No signal is blocked, whatever whoever started us had blocked. */
+void program_unblock_signals(void);
 
 #endif

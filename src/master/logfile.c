@@ -64,6 +64,8 @@ logfile_reopen(struct master *m)
 {
 	struct err err;
 
+	if (log_fd() == -1)
+		return;
 	if (log_reopen(&err) == -1) {
 		log_errorx("%s", err.text);
 		return;

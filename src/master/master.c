@@ -75,6 +75,12 @@ master_handed_over(void)
 	return handover_here();
 }
 
+bool
+master_test_asked(void)
+{
+	return handover_asked();
+}
+
 int
 master_test(struct conf *conf)
 {

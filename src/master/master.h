@@ -31,6 +31,9 @@ int master_main(const struct master_options *, struct conf *);
  */
 bool master_handed_over(void);
 
+/* Does a master ask whether we could take over? The same holds for this. */
+bool master_test_asked(void);
+
 /*
  * What `tlsherd -t` checks beyond conf_load(): certificates, keys, users; and,
  * for a master that asks before it hands over, whether we could take over. One

@@ -127,6 +127,12 @@ def status(pid):
                 (line.split(":", 1) for line in f if ":" in line)}
 
 
+def files(pid):
+    """What its descriptors are."""
+    return {int(fd): os.readlink(f"/proc/{pid}/fd/{fd}")
+            for fd in os.listdir(f"/proc/{pid}/fd")}
+
+
 def gone(pid):
     """It has ended; as a zombie it may still wait for its parent."""
     return title(pid) == ""
@@ -139,7 +145,7 @@ def limit_files(pid, n):
 
 class Daemon:
     def __init__(self, tmp, conf, *options, name="tlsherd", env=None,
-                 foreground=True, ready=True, drop=None):
+                 foreground=True, ready=True, drop=None, keep=()):
         self.folder = tmp
         self.conf_path = os.path.join(tmp, name + ".conf")
         self.log_path = os.path.join(tmp, name + ".log")
@@ -155,6 +161,7 @@ class Daemon:
             self.command.insert(0, "-f")
         self.environment = dict(os.environ, **(env or {}))
         self.preexec = drop
+        self.inherited = keep
 
     # Life
 
@@ -163,7 +170,8 @@ class Daemon:
             self.child = subprocess.Popen(
                 [TLSHERD, *self.command], stdin=subprocess.DEVNULL,
                 stdout=log, stderr=log, env=self.environment,
-                start_new_session=True, preexec_fn=self.preexec)
+                start_new_session=True, preexec_fn=self.preexec,
+                pass_fds=self.inherited)
         self.pid = self.session = self.child.pid
         try:
             if self.wait_ready:
@@ -342,7 +350,7 @@ class Detached(Daemon):
 
     def __enter__(self):
         done = run(TLSHERD, *self.command, env=self.environment,
-                   preexec_fn=self.preexec)
+                   preexec_fn=self.preexec, pass_fds=self.inherited)
         assert (done.returncode, done.stdout) == (0, ""), done.stderr
         with open(self.pid_path, encoding="ascii") as f:
             self.pid = self.session = int(f.read())

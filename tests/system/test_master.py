@@ -107,6 +107,56 @@ def test_relative_paths(tmp):
         clients.trace(d)
 
 
+def test_the_file_is_what_the_link_shows(tmp):
+    """At a reload, not at the start."""
+    d = herd.Daemon(tmp, herd.site(workers=1))
+    os.rename(d.conf_path, f"{tmp}/v1.conf")
+    os.symlink("v1.conf", d.conf_path)
+    with d:
+        with open(f"{tmp}/v2.conf", "w", encoding="utf-8") as f:
+            f.write(herd.site(workers=3))
+        os.symlink("v2.conf", f"{tmp}/link")
+        os.rename(f"{tmp}/link", d.conf_path)
+        os.unlink(f"{tmp}/v1.conf")
+        d.signal(signal.SIGHUP)
+        d.wait_log("reloaded: generation 2, 3 workers")
+
+
+def without_streams_and_signals():
+    signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+    for fd in range(3):
+        os.close(fd)
+
+
+def test_started_by_anything(tmp):
+    """No standard streams, all signals blocked, files of somebody else."""
+    with open(f"{tmp}/secret", "w", encoding="utf-8") as secret:
+        d = herd.Detached(tmp, herd.site(), keep=[secret.fileno()],
+                          drop=without_streams_and_signals)
+        with d:
+            clients.trace(d)
+            for pid in [d.pid, *d.workers().values()]:
+                files = herd.files(pid)
+                assert [files[fd] for fd in range(3)] == ["/dev/null"] * 3
+                assert secret.name not in files.values()
+            d.faults_allowed = "was killed by signal 9"
+            pid = d.workers()[0]
+            os.kill(pid, signal.SIGKILL)
+            successor(d, 0, pid)
+
+
+def test_foreground_without_streams(tmp):
+    d = herd.Daemon(tmp, herd.site(top=f'log = "{tmp}/tlsherd.log"'),
+                    drop=without_streams_and_signals)
+    with d:
+        mark = d.mark()
+        d.signal(signal.SIGUSR1)
+        d.wait_log("log reopened", mark)
+        clients.trace(d)
+        files = herd.files(d.pid)
+        assert [files[fd] for fd in range(3)] == ["/dev/null"] * 3
+
+
 # The pid file
 
 def test_the_pid_file_is_locked(tmp):

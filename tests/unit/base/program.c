@@ -99,6 +99,25 @@ START_TEST(path)
 }
 END_TEST
 
+START_TEST(absolute)
+{
+	char expected[256];
+	char *found;
+
+	snprintf(expected, sizeof(expected), "%s/link", test_dir);
+	found = program_absolute("link");
+	ck_assert_str_eq(found, expected);
+	free(found);
+	ck_assert_int_eq(chdir("/"), 0);
+	found = program_absolute("etc");
+	ck_assert_str_eq(found, "/etc");
+	free(found);
+	found = program_absolute("/a/../b");
+	ck_assert_str_eq(found, "/a/../b");
+	free(found);
+}
+END_TEST
+
 Suite *
 program_suite(void)
 {
@@ -107,6 +126,7 @@ program_suite(void)
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_loop_test(tc, path, 0, COUNT(rows));
+	tcase_add_test(tc, absolute);
 	suite_add_tcase(suite, tc);
 	return suite;
 }
