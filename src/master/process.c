@@ -43,7 +43,7 @@ process_start(struct master *m, struct generation *g, unsigned worker)
 	p = calloc(1, sizeof(*p));
 	if (p == NULL)
 		return NULL;
-	p->slot = scoreboard_take(m->scoreboard, worker, g->number);
+	p->slot = scoreboard_take(m->scoreboard, worker);
 	if (p->slot == NULL) {
 		free(p);
 		errno = EAGAIN;
@@ -92,7 +92,6 @@ process_start(struct master *m, struct generation *g, unsigned worker)
 		errno = saved;
 		return NULL;
 	}
-	atomic_store(&p->slot->pid, (int)p->pid);
 	g->alive++;
 	TAILQ_INSERT_TAIL(&m->processes, p, entry);
 	process_watch(p);

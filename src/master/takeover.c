@@ -156,13 +156,12 @@ take_workers(struct master *m, size_t *n)
 
 	*n = 0;
 	TAILQ_FOREACH(p, &m->processes, entry) {
-		p->slot = scoreboard_slot(m->scoreboard, p->slot_number);
-		if (p->slot == NULL || p->slot->pid != (int)p->pid)
-			p->slot = scoreboard_take(m->scoreboard, p->worker,
-			    p->generation->number);
+		p->slot = scoreboard_keep(m->scoreboard, p->slot_number,
+		    p->worker);
+		if (p->slot == NULL)
+			p->slot = scoreboard_take(m->scoreboard, p->worker);
 		if (p->slot == NULL)
 			fatalx("scoreboard: there are too many workers");
-		p->slot->pid = (int)p->pid;
 		process_watch(p);
 		*n += p->generation == m->current;
 	}

@@ -1,26 +1,20 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Takes, releases and adds up the slots of the scoreboard. The master takes
- * and releases, a worker writes its own slot, everybody may add up.
+ * Takes, releases and adds up the slots of the scoreboard. Master; a worker
+ * writes its own slot and knows no other.
  *
- *	shared mapping            whose
- *	struct shared             the master's: what this is, sequence number
- *	struct slot[slots]        one worker process's each, while in use
- *	struct retired[workers]   the master's: what dead processes counted
- *
- * A dead process's counters move from its slot to `retired`. Somebody who adds
- * up meanwhile would see them twice or not at all, so the master makes `seq`
- * odd while it moves them, and readers look again (seqlock). A reader does
- * not wait for a master that is stopped just there: after READ_TRIES it takes
- * what it sees.
+ *	shared mapping            who writes it
+ *	struct shared             master: what this is
+ *	struct slot[slots]        one worker process each, while it lives
+ *	struct retired[workers]   master: what dead processes counted
  *
  * Another version of the program has other tables, and its scoreboard cannot
  * be used: `layout` is made of the sizes and of all names in their order, so
  * that nobody has to remember to change a number with a table.
  *
- * Threat: a worker that has been taken over can write all of this. So nothing
- * here is a length or an index without a check against the process-local
- * handle: the worst it can do is make the numbers wrong.
+ * Threat: a worker that has been taken over can write all of this. So there is
+ * nothing in it but numbers that are told: whose a slot is, and whether it is
+ * anybody's, stands in the handle.
  */
 #include "config.h"
 
@@ -29,7 +23,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,8 +30,6 @@
 
 #include "stats/scoreboard.h"
 
-#define READ_TRIES 10000
-#define READ_SPINS 100
 #define COUNT_MAX 65536u /* keeps the size far from overflow */
 
 /* A counter must never take a lock that a dead process could hold. */
@@ -49,7 +40,6 @@ _Static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "64-bit atomics have locks here");
 struct shared {
 	_Alignas(64) uint64_t magic;
 	uint64_t layout;
-	_Alignas(64) _Atomic unsigned seq;
 };
 
 struct retired {
@@ -57,9 +47,15 @@ struct retired {
 	_Atomic uint64_t closes[CLOSE_REASON_COUNT];
 };
 
+struct owner {
+	bool in_use;
+	unsigned worker;
+};
+
 struct scoreboard {
 	struct shared *shared;
 	struct slot *slots;
+	struct owner *owners; /* of the slots */
 	struct retired *retired;
 	unsigned nslots;
 	unsigned nworkers;
@@ -74,7 +70,6 @@ static int board_map(struct scoreboard *);
 static uint64_t board_layout(const struct scoreboard *);
 static uint64_t hash(uint64_t, const void *, size_t);
 static void slot_clear(struct slot *);
-static void sum_once(const struct scoreboard *, unsigned, struct totals *);
 static void add(uint64_t *, const _Atomic uint64_t *, size_t);
 static void move(_Atomic uint64_t *, const _Atomic uint64_t *, size_t);
 
@@ -132,6 +127,7 @@ scoreboard_free(struct scoreboard *sb)
 		munmap(sb->shared, sb->size);
 	if (sb->fd != -1)
 		close(sb->fd);
+	free(sb->owners);
 	free(sb);
 }
 
@@ -153,6 +149,10 @@ board_alloc(unsigned workers, unsigned slots)
 	}
 	if ((sb = calloc(1, sizeof(*sb))) == NULL)
 		return NULL;
+	if ((sb->owners = calloc(slots, sizeof(*sb->owners))) == NULL) {
+		free(sb);
+		return NULL;
+	}
 	sb->fd = -1;
 	sb->nslots = slots;
 	sb->nworkers = workers;
@@ -240,31 +240,33 @@ hash(uint64_t h, const void *data, size_t len)
 }
 
 struct slot *
-scoreboard_take(struct scoreboard *sb, unsigned worker, unsigned generation)
+scoreboard_take(struct scoreboard *sb, unsigned worker)
 {
 	struct slot *s;
 	unsigned i;
 
-	if (worker >= sb->nworkers)
-		return NULL;
-	for (i = 0; i < sb->nslots; i++) {
-		s = &sb->slots[i];
-		if (atomic_load_explicit(&s->in_use, memory_order_relaxed))
-			continue;
+	for (i = 0; i < sb->nslots; i++)
+		if (!sb->owners[i].in_use)
+			break;
+	s = scoreboard_keep(sb, i, worker);
+	if (s != NULL)
 		slot_clear(s);
-		s->worker = worker;
-		s->generation = generation;
-		atomic_store_explicit(&s->in_use, 1, memory_order_release);
-		return s;
-	}
-	return NULL;
+	return s;
 }
 
 struct slot *
-scoreboard_slot(struct scoreboard *sb, unsigned number)
+scoreboard_keep(struct scoreboard *sb, unsigned number, unsigned worker)
 {
-	return number < sb->nslots && sb->slots[number].in_use ?
-	    &sb->slots[number] : NULL;
+	struct owner *o;
+
+	if (number >= sb->nslots || worker >= sb->nworkers)
+		return NULL;
+	o = &sb->owners[number];
+	if (o->in_use)
+		return NULL;
+	o->in_use = true;
+	o->worker = worker;
+	return &sb->slots[number];
 }
 
 unsigned
@@ -276,40 +278,17 @@ scoreboard_slot_number(const struct scoreboard *sb, const struct slot *s)
 void
 scoreboard_release(struct scoreboard *sb, struct slot *s)
 {
-	struct retired *r;
-	unsigned worker;
+	struct owner *o = &sb->owners[scoreboard_slot_number(sb, s)];
+	struct retired *r = &sb->retired[o->worker];
 
-	worker = s->worker;
-	atomic_fetch_add(&sb->shared->seq, 1);
-	if (worker < sb->nworkers) {
-		r = &sb->retired[worker];
-		move(r->metrics, s->metrics, METRIC_COUNT);
-		move(r->closes, s->closes, CLOSE_REASON_COUNT);
-	}
+	move(r->metrics, s->metrics, METRIC_COUNT);
+	move(r->closes, s->closes, CLOSE_REASON_COUNT);
 	slot_clear(s);
-	s->in_use = 0;
-	atomic_fetch_add(&sb->shared->seq, 1);
+	o->in_use = false;
 }
 
 void
 scoreboard_sum(const struct scoreboard *sb, unsigned worker, struct totals *t)
-{
-	unsigned seq;
-	int try;
-
-	for (try = 0; try < READ_TRIES; try++) {
-		seq = atomic_load(&sb->shared->seq);
-		sum_once(sb, worker, t);
-		atomic_thread_fence(memory_order_acquire);
-		if (seq % 2 == 0 && seq == atomic_load(&sb->shared->seq))
-			return;
-		if (try >= READ_SPINS)
-			sched_yield(); /* it may want this very processor */
-	}
-}
-
-static void
-sum_once(const struct scoreboard *sb, unsigned worker, struct totals *t)
 {
 	const struct retired *r;
 	const struct slot *s;
@@ -325,9 +304,9 @@ sum_once(const struct scoreboard *sb, unsigned worker, struct totals *t)
 	}
 	for (i = 0; i < sb->nslots; i++) {
 		s = &sb->slots[i];
-		if (!atomic_load_explicit(&s->in_use, memory_order_acquire))
+		if (!sb->owners[i].in_use)
 			continue;
-		if (worker != SCOREBOARD_ALL && worker != s->worker)
+		if (worker != SCOREBOARD_ALL && worker != sb->owners[i].worker)
 			continue;
 		add(t->metrics, s->metrics, METRIC_COUNT);
 		add(t->closes, s->closes, CLOSE_REASON_COUNT);
@@ -345,7 +324,6 @@ slot_clear(struct slot *s)
 	for (i = 0; i < CLOSE_REASON_COUNT; i++)
 		s->closes[i] = 0;
 	s->connections = 0;
-	s->pid = 0;
 }
 
 static void

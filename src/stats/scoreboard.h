@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The scoreboard: shared memory that the master maps before the first fork and
- * hands on when it is upgraded. Every worker process has a slot of its own and is its only writer, so a
- * counter costs a load and a store. When a worker process is gone the master
- * adds its counters to those of its worker number and gives the slot away
- * again: numbers only grow, over crashes and reloads.
+ * hands on when it is upgraded. Every worker process has a slot of its own and
+ * is its only writer, so a counter costs a load and a store. When a worker
+ * process is gone the master adds its counters to those of its worker number
+ * and gives the slot away again: numbers only grow, over crashes and reloads.
+ * Whose a slot is only the master knows, and only the master adds up.
  */
 #ifndef STATS_SCOREBOARD_H
 #define STATS_SCOREBOARD_H
@@ -35,13 +36,9 @@ struct slot {
 	_Alignas(64) _Atomic uint64_t metrics[METRIC_COUNT];
 	_Atomic uint64_t closes[CLOSE_REASON_COUNT];
 	_Atomic uint64_t connections; /* open now */
-	_Atomic unsigned worker;      /* set by the master, as are the rest */
-	_Atomic unsigned generation;
-	_Atomic int in_use;
-	_Atomic int pid;
 };
 
-struct scoreboard; /* process-local handle of the shared mapping */
+struct scoreboard; /* the master's handle of the shared mapping */
 
 /*
  * Map a scoreboard for worker numbers 0 … workers-1 and `slots` processes at
@@ -65,19 +62,24 @@ struct scoreboard *scoreboard_adopt(int fd, unsigned workers, unsigned slots,
 /* Close-on-exec, and the scoreboard's; -1 where the system has no memfd. */
 int scoreboard_fd(const struct scoreboard *);
 
-/* A slot that is in use by its number, and its number. NULL: it is not. */
-struct slot *scoreboard_slot(struct scoreboard *, unsigned number);
 unsigned scoreboard_slot_number(const struct scoreboard *,
     const struct slot *);
 
 /*
- * Master, before fork: a zeroed slot for a process that will be this worker.
- * NULL when all are taken or there is no room for that worker number.
+ * Before fork: a zeroed slot for a process that will be this worker. NULL when
+ * all are taken or there is no room for that worker number.
  */
-struct slot *scoreboard_take(struct scoreboard *, unsigned worker,
-    unsigned generation);
+struct slot *scoreboard_take(struct scoreboard *, unsigned worker);
 
-/* Master, after waitpid: add the counters to their worker's, free the slot. */
+/*
+ * After scoreboard_adopt(): the slot that this worker's process has had, by
+ * its number, with what it has counted. NULL when there is none of that
+ * number, it is taken, or there is no room for that worker number.
+ */
+struct slot *scoreboard_keep(struct scoreboard *, unsigned number,
+    unsigned worker);
+
+/* After waitpid: add the counters to their worker's, free the slot. */
 void scoreboard_release(struct scoreboard *, struct slot *);
 
 /* What a worker number has counted, living and dead processes together. */
@@ -87,10 +89,7 @@ struct totals {
 	uint64_t connections;
 };
 
-/*
- * Never counts a process twice or not at all, whoever asks. SCOREBOARD_ALL:
- * all workers together.
- */
+/* SCOREBOARD_ALL: all workers together. */
 #define SCOREBOARD_ALL (~0u)
 void scoreboard_sum(const struct scoreboard *, unsigned worker,
     struct totals *);

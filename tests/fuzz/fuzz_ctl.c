@@ -41,7 +41,7 @@ setup(void)
 	scoreboard = scoreboard_new(WORKERS, WORKERS);
 	REQUIRE(scoreboard != NULL);
 	for (i = 0; i < WORKERS; i++) {
-		slots[i] = scoreboard_take(scoreboard, i, 1);
+		slots[i] = scoreboard_take(scoreboard, i);
 		REQUIRE(slots[i] != NULL);
 	}
 }

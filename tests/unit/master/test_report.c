@@ -29,7 +29,7 @@ setup(void)
 	tzset();
 	board = scoreboard_new(2, 4);
 	ck_assert_ptr_nonnull(board);
-	dead = scoreboard_take(board, 1, 1);
+	dead = scoreboard_take(board, 1);
 	slot_add(dead, METRIC_HANDSHAKES_FULL, 1000);
 	slot_add(dead, METRIC_BYTES_IN, 1536);
 	scoreboard_release(board, dead);
@@ -38,7 +38,7 @@ setup(void)
 	for (i = 0; i < 2; i++) {
 		struct slot *slot;
 
-		slot = scoreboard_take(board, i, 2);
+		slot = scoreboard_take(board, i);
 		ck_assert_ptr_nonnull(slot);
 		slot_add(slot, METRIC_ACCEPTED, 20 + i);
 		slot_add(slot, METRIC_HANDSHAKES_FULL, 10);
