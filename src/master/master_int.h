@@ -28,11 +28,19 @@
 #define MASTER_PROCESSES_MAX (4 * 1024)
 
 /* sockets.c: the sockets of one address; they live from reload to reload. */
+/* socket_file.c: which file is ours; known false: none. */
+struct socket_file {
+	bool known;
+	dev_t dev;
+	ino_t ino;
+};
+
 struct bound {
 	TAILQ_ENTRY(bound) entry;
 	struct addr wanted; /* as configured; port 0: any */
 	struct addr actual;
 	char text[ADDR_TEXT_MAX];
+	struct socket_file file; /* of a Unix socket */
 	int *fds;
 	size_t nfds;
 	bool shared; /* one socket for all workers */
@@ -184,6 +192,19 @@ void sockets_abort(struct master *);
 void sockets_forget(struct master *, const struct generation *);
 /* Close all and remove the files of Unix sockets. */
 void sockets_close(struct master *);
+/* After a takeover: the files of Unix sockets are ours. */
+void sockets_adopt(struct master *);
+
+/* socket_file.c. bind and mode: 0, or -1 and errno. */
+int socket_file_bind(struct socket_file *, int fd, const struct addr *,
+    int mode);
+/* The socket that is there now is ours. */
+void socket_file_note(struct socket_file *, const struct addr *);
+/* ENOENT: it is gone, or another file is there. */
+int socket_file_mode(const struct socket_file *, const struct addr *,
+    int mode);
+/* If it is still ours. */
+void socket_file_remove(const struct socket_file *, const struct addr *);
 
 /* generation.c */
 

@@ -13,8 +13,6 @@
 #include "config.h"
 
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -34,11 +32,9 @@ static void bound_free(struct master *, struct bound *);
 static int bound_grow(struct bound *, size_t);
 static int set_error(const struct bound *, const struct conf_addr *,
     const char *, struct err *);
-static const char *unix_path(const struct addr *);
 static int set_option(int, int, int);
-static int open_one(const struct addr *, const struct conf_listen *, bool);
+static int open_one(struct bound *, const struct addr *);
 static int in_use(const struct addr *);
-static int bind_unix(int, const struct addr *, int);
 
 void
 sockets_begin(struct master *m)
@@ -88,8 +84,8 @@ sockets_listen(struct master *m, struct err *err)
 		if (!b->wanted_now)
 			continue;
 		if (addr_is_unix(&b->wanted) &&
-		    chmod(unix_path(&b->wanted),
-		    (mode_t)b->listen->unix_mode) == -1) {
+		    socket_file_mode(&b->file, &b->wanted,
+		    b->listen->unix_mode) == -1) {
 			if (errno != ENOENT)
 				return set_error(b, NULL, "chmod", err);
 			log_warn("%s: nobody can connect before a restart",
@@ -163,6 +159,16 @@ sockets_close(struct master *m)
 		bound_free(m, b);
 }
 
+void
+sockets_adopt(struct master *m)
+{
+	struct bound *b;
+
+	TAILQ_FOREACH(b, &m->sockets, entry)
+		if (addr_is_unix(&b->wanted))
+			socket_file_note(&b->file, &b->wanted);
+}
+
 static struct bound *
 bound_find(struct master *m, const struct addr *addr)
 {
@@ -180,7 +186,7 @@ bound_free(struct master *m, struct bound *b)
 	size_t i;
 
 	if (addr_is_unix(&b->wanted) && b->nfds > 0)
-		(void)unlink(unix_path(&b->wanted));
+		socket_file_remove(&b->file, &b->wanted);
 	for (i = 0; i < b->nfds; i++)
 		close(b->fds[i]);
 	free(b->fds);
@@ -199,7 +205,7 @@ bound_grow(struct bound *b, size_t n)
 		return -1;
 	b->fds = xreallocarray(b->fds, n, sizeof(*b->fds));
 	if (b->nfds == 0) {
-		fd = open_one(&b->wanted, b->listen, !b->shared);
+		fd = open_one(b, &b->wanted);
 		if (fd == -1)
 			return -1;
 		b->fds[b->nfds++] = fd;
@@ -213,7 +219,7 @@ bound_grow(struct bound *b, size_t n)
 		    b->text, sizeof(b->text));
 	}
 	while (b->nfds < n) {
-		fd = open_one(&b->actual, b->listen, !b->shared);
+		fd = open_one(b, &b->actual);
 		if (fd == -1)
 			return -1;
 		b->fds[b->nfds++] = fd;
@@ -231,12 +237,6 @@ set_error(const struct bound *b, const struct conf_addr *address,
 	    address != NULL ? address->text : b->text, call, strerror(errno));
 }
 
-static const char *
-unix_path(const struct addr *addr)
-{
-	return ((const struct sockaddr_un *)&addr->ss)->sun_path;
-}
-
 static int
 set_option(int fd, int level, int name)
 {
@@ -246,8 +246,7 @@ set_option(int fd, int level, int name)
 }
 
 static int
-open_one(const struct addr *addr, const struct conf_listen *conf,
-    bool reuseport)
+open_one(struct bound *b, const struct addr *addr)
 {
 	int fd, r, saved;
 
@@ -255,7 +254,7 @@ open_one(const struct addr *addr, const struct conf_listen *conf,
 	if (fd == -1)
 		return -1;
 	if (addr_is_unix(addr)) {
-		r = bind_unix(fd, addr, conf->unix_mode);
+		r = socket_file_bind(&b->file, fd, addr, b->listen->unix_mode);
 	} else {
 		r = set_option(fd, SOL_SOCKET, SO_REUSEADDR);
 		/* Accepted sockets have it from here, where systems do that. */
@@ -264,7 +263,7 @@ open_one(const struct addr *addr, const struct conf_listen *conf,
 		if (r == 0 && addr->ss.ss_family == AF_INET6)
 			r = set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY);
 #ifdef SO_REUSEPORT
-		if (r == 0 && reuseport)
+		if (r == 0 && !b->shared)
 			r = set_option(fd, SOL_SOCKET, SO_REUSEPORT);
 #endif
 		if (r == 0)
@@ -297,32 +296,4 @@ in_use(const struct addr *addr)
 	close(fd);
 	errno = saved;
 	return r;
-}
-
-/* A socket file that nobody listens to is left over from a crash. */
-static int
-bind_unix(int fd, const struct addr *addr, int mode)
-{
-	const struct sockaddr *sa = (const struct sockaddr *)&addr->ss;
-	const char *path = unix_path(addr);
-	struct stat st;
-	int probe, saved;
-
-	if (lstat(path, &st) == 0 && S_ISSOCK(st.st_mode)) {
-		probe = fd_socket(AF_UNIX, SOCK_STREAM, 0);
-		if (probe == -1)
-			return -1;
-		if (connect(probe, sa, addr->len) == -1 &&
-		    errno == ECONNREFUSED)
-			(void)unlink(path);
-		close(probe);
-	}
-	if (bind(fd, sa, addr->len) == -1)
-		return -1;
-	if (chmod(path, (mode_t)mode) == 0)
-		return 0;
-	saved = errno;
-	(void)unlink(path);
-	errno = saved;
-	return -1;
 }

@@ -49,6 +49,7 @@ takeover(struct master *m)
 		fatalx("upgrade: %s", err.text);
 	if (logfile_use(m, m->current->conf, &err) == -1)
 		log_errorx("%s", err.text);
+	sockets_adopt(m);
 	take_pidfile(m, &h);
 	take_sessions(m, h.sessions_fd);
 	take_keys(m, h.keys_fd);

@@ -6,6 +6,8 @@ import os
 import re
 import shutil
 import signal
+import socket
+import stat
 import threading
 
 import pytest
@@ -466,3 +468,36 @@ def test_the_file_of_a_socket_is_gone(start, tmp):
         os.unlink(path)
         d.reload()
         assert f"unix:{path}: nobody can connect before a restart" in d.log()
+
+
+def test_the_file_of_a_socket_is_another(start, tmp):
+    """Whoever may write to the folder does not choose what root changes."""
+    path, secret = f"{tmp}/sock", f"{tmp}/secret"
+    with open(secret, "w", encoding="utf-8"):
+        os.chmod(secret, 0o600)
+    conf = site() + herd.listener(name="local", address=f"unix:{path}")
+    with start(conf) as d:
+        os.unlink(path)
+        os.symlink(secret, path)
+        d.reload()
+        assert f"unix:{path}: nobody can connect before a restart" in d.log()
+        assert stat.S_IMODE(os.stat(secret).st_mode) == 0o600
+        os.unlink(path)
+        with socket.socket(socket.AF_UNIX) as other:
+            other.bind(path)
+            d.reload(site())
+            assert os.path.exists(path)
+
+
+def test_mode_of_a_socket(start, tmp):
+    path = f"{tmp}/sock"
+
+    def local(mode):
+        return site() + herd.listener(name="local", address=f"unix:{path}",
+                                      body=f"unix_mode = {mode}")
+    with start(local("0600")) as d:
+        assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
+        d.reload(local("0660"))
+        assert stat.S_IMODE(os.stat(path).st_mode) == 0o660
+        d.reload(site())
+        assert not os.path.exists(path)

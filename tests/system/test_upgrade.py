@@ -67,6 +67,16 @@ def descriptors(pid):
                   for fd in os.listdir(f"/proc/{pid}/fd"))
 
 
+def settled(d):
+    """The two workers, when the master has buried those before them."""
+    def buried():
+        with open(f"/proc/{d.pid}/task/{d.pid}/children",
+                  encoding="ascii") as f:
+            return len(f.read().split()) == 2
+    herd.wait_for("two children", buried)
+    return d.wait_workers(2)
+
+
 @pytest.fixture
 def copy(tmp):
     """A copy of the program that a test can replace: its path."""
@@ -135,12 +145,12 @@ def test_again_and_again(start, tmp):
     with start(site) as d:
         clients.trace(d)
         upgrade(d)
-        workers = d.wait_workers(2)
+        workers = settled(d)
         master, worker = descriptors(d.pid), descriptors(workers[0])
         for _ in range(3):
             upgrade(d)
             d.reload()
-            workers = d.wait_workers(2)
+            workers = settled(d)
             assert descriptors(d.pid) == master
             assert descriptors(workers[0]) == worker
             for target in (d.target(), f"{tmp}/listen"):

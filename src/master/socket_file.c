@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The file of a Unix listening socket. Its folder may be somebody else's, who
+ * can put anything in its place: so we remember which one we made, and touch
+ * no other. Master.
+ */
+#include "config.h"
+
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "master/master_int.h"
+
+static const char *path_of(const struct addr *);
+static void remove_left_over(const struct addr *);
+static bool is_ours(const struct socket_file *, const struct stat *);
+
+/* The umask, not chmod(2) afterwards: nobody gets in between the two. */
+int
+socket_file_bind(struct socket_file *f, int fd, const struct addr *addr,
+    int mode)
+{
+	mode_t before;
+	int rc, saved;
+
+	remove_left_over(addr);
+	before = umask(~(mode_t)mode & 0777);
+	rc = bind(fd, (const struct sockaddr *)&addr->ss, addr->len);
+	saved = errno;
+	umask(before);
+	errno = saved;
+	if (rc == 0)
+		socket_file_note(f, addr);
+	return rc;
+}
+
+void
+socket_file_note(struct socket_file *f, const struct addr *addr)
+{
+	struct stat st;
+
+	f->known = lstat(path_of(addr), &st) == 0 && S_ISSOCK(st.st_mode);
+	if (!f->known)
+		return;
+	f->dev = st.st_dev;
+	f->ino = st.st_ino;
+}
+
+int
+socket_file_mode(const struct socket_file *f, const struct addr *addr,
+    int mode)
+{
+	char path[128];
+	struct stat st;
+	int fd = -1, rc;
+
+	/* By a descriptor, where there is one that opens no socket. */
+#ifdef O_PATH
+	fd = open(path_of(addr), O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (fd == -1)
+		return -1;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	rc = fstat(fd, &st);
+#else
+	snprintf(path, sizeof(path), "%s", path_of(addr));
+	rc = lstat(path, &st);
+#endif
+	if (rc == 0 && !is_ours(f, &st)) {
+		errno = ENOENT;
+		rc = -1;
+	} else if (rc == 0 && (st.st_mode & 0777) != (mode_t)mode) {
+		rc = chmod(path, (mode_t)mode);
+	}
+	if (fd != -1)
+		close(fd);
+	return rc;
+}
+
+void
+socket_file_remove(const struct socket_file *f, const struct addr *addr)
+{
+	struct stat st;
+
+	if (lstat(path_of(addr), &st) == 0 && is_ours(f, &st))
+		(void)unlink(path_of(addr));
+}
+
+static const char *
+path_of(const struct addr *addr)
+{
+	return ((const struct sockaddr_un *)&addr->ss)->sun_path;
+}
+
+/* A socket that nobody listens to is left over from a crash. */
+static void
+remove_left_over(const struct addr *addr)
+{
+	const struct sockaddr *sa = (const struct sockaddr *)&addr->ss;
+	struct stat st;
+	int fd;
+
+	if (lstat(path_of(addr), &st) == -1 || !S_ISSOCK(st.st_mode))
+		return;
+	if ((fd = fd_socket(AF_UNIX, SOCK_STREAM, 0)) == -1)
+		return;
+	if (connect(fd, sa, addr->len) == -1 && errno == ECONNREFUSED)
+		(void)unlink(path_of(addr));
+	close(fd);
+}
+
+static bool
+is_ours(const struct socket_file *f, const struct stat *st)
+{
+	return f->known && S_ISSOCK(st->st_mode) && st->st_dev == f->dev &&
+	    st->st_ino == f->ino;
+}
