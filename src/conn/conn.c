@@ -157,6 +157,7 @@ conn_enter(struct conn *c)
 	hub->tx_len = 0;
 	hub->only_tickets = false;
 	hub->share_reads = CONN_SHARE_READS;
+	hub->share_records = CONN_SHARE_RECORDS;
 	hub->share_write = CONN_SHARE_WRITE;
 }
 
@@ -205,7 +206,7 @@ step(struct conn *c)
 		return true;
 	if (!conn_wants_input(c))
 		return false;
-	if (c->hub->share_reads > 0)
+	if (c->hub->share_reads > 0 && c->hub->share_records > 0)
 		return true;
 	conn_again(c);
 	return false;

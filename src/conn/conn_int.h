@@ -39,12 +39,21 @@
  */
 #define CONN_TAKE_MIN (32u << 10)
 #define CONN_TAKE_FIRST (64u << 10)
-/* A connection's share of one event: reads from the socket, bytes written. */
+/*
+ * A connection's share of one event: reads from the socket, records that are
+ * decrypted (which of the largest size those reads do not hold), bytes written.
+ */
 #define CONN_SHARE_READS 4
+#define CONN_SHARE_RECORDS 512
 #define CONN_SHARE_WRITE (1u << 20)
 /* No more is read from a client that has left so much unread. */
 #define CONN_OUT_MAX (1u << 20)
 #define CONN_RECHECK_MS 100
+/*
+ * Records in a row that bring no data: key updates, refused renegotiations. A
+ * few bytes of these cost us as much as a handshake's share.
+ */
+#define CONN_BARREN_MAX 64
 
 enum conn_state {
 	CONN_HANDSHAKE,
@@ -124,6 +133,7 @@ struct conn {
 	uint32_t hint;	   /* conn_write_hint() */
 	uint32_t take;	   /* bytes asked for in one read */
 	uint32_t early_in; /* bytes of early data */
+	uint32_t barren;   /* records since there was clear text in one */
 	uint8_t state;	   /* enum conn_state */
 	uint8_t reason;	   /* enum close_reason */
 	union {
@@ -172,7 +182,7 @@ struct conn_hub {
 	size_t in_len;
 	size_t tx_len;
 	bool only_tickets; /* nothing was written since the handshake's end */
-	unsigned share_reads;
+	unsigned share_reads, share_records;
 	size_t share_write;
 };
 

@@ -19,7 +19,7 @@ conn_handshake(struct conn *c)
 	struct conn_hub *hub = c->hub;
 	int ret;
 
-	while (hub->in_len > 0 || conn_input(c)) {
+	while (hub->share_records > 0 && (hub->in_len > 0 || conn_input(c))) {
 		ret = advance(c);
 		if (c->state != CONN_HANDSHAKE)
 			return; /* the service, or out of memory */
@@ -32,7 +32,7 @@ conn_handshake(struct conn *c)
 			return;
 		}
 	}
-	if (c->flags & CONN_F_EOF) {
+	if (hub->in_len == 0 && c->flags & CONN_F_EOF) {
 		cut(c);
 		return;
 	}
@@ -92,6 +92,7 @@ complete(struct conn *c)
 	c->handshake_us = c->hub->now - c->started;
 	c->flags |= CONN_F_READY;
 	c->state = CONN_OPEN;
+	c->barren = 0;
 	c->hub->only_tickets = SSL_version(c->ssl) >= TLS1_3_VERSION;
 	if (ops->ready != NULL)
 		ops->ready(c);

@@ -21,7 +21,7 @@ conn_stream(struct conn *c)
 	struct conn_hub *hub = c->hub;
 
 	while (takes_input(c) && !closed_by_client(c) &&
-	    (hub->in_len > 0 || conn_input(c)))
+	    hub->share_records > 0 && (hub->in_len > 0 || conn_input(c)))
 		read_records(c);
 	if (takes_input(c) && (closed_by_client(c) ||
 	    (hub->in_len == 0 && c->flags & CONN_F_EOF)))
@@ -69,15 +69,18 @@ conn_wants_input(const struct conn *c)
 static void
 read_records(struct conn *c)
 {
+	struct conn_hub *hub = c->hub;
 	size_t len, n;
 	int error;
 
 	error = SSL_ERROR_WANT_READ;
 	len = 0;
-	while (c->hub->in_len > 0 && len + CONN_RECORD_MAX <= CONN_CLEAR_SIZE) {
+	while (hub->in_len > 0 && hub->share_records > 0 &&
+	    len + CONN_RECORD_MAX <= CONN_CLEAR_SIZE) {
 		tls_error_clear();
-		if (SSL_read_ex(c->ssl, c->hub->clear + len,
+		if (SSL_read_ex(c->ssl, hub->clear + len,
 			CONN_CLEAR_SIZE - len, &n) == 1) {
+			c->barren = 0;
 			len += n;
 			continue;
 		}
@@ -88,9 +91,12 @@ read_records(struct conn *c)
 	/* The service may call OpenSSL, which would lose the reason. */
 	if (error != SSL_ERROR_WANT_READ && error != SSL_ERROR_ZERO_RETURN)
 		conn_set_ssl_error(c);
+	else if (c->barren > CONN_BARREN_MAX)
+		conn_set_error(c, "too many records without data");
 	if (len > 0)
-		conn_deliver(c, c->hub->clear, len);
-	if (error != SSL_ERROR_WANT_READ && error != SSL_ERROR_ZERO_RETURN)
+		conn_deliver(c, hub->clear, len);
+	if ((error != SSL_ERROR_WANT_READ && error != SSL_ERROR_ZERO_RETURN) ||
+	    c->barren > CONN_BARREN_MAX)
 		conn_abort(c, CLOSE_PROTOCOL);
 }
 
@@ -142,6 +148,9 @@ conn_write(struct conn *c, const void *buf, size_t len)
 		tls_error_clear();
 		if (!(c->state == CONN_OPEN ? SSL_write_ex(c->ssl, p, left, &n) :
 			SSL_write_early_data(c->ssl, p, left, &n))) {
+			if (SSL_get_error(c->ssl, 0) == SSL_ERROR_WANT_READ)
+				conn_set_error(c, "the client sends a message "
+				    "in pieces");
 			conn_set_ssl_error(c);
 			conn_abort(c, CLOSE_PROTOCOL);
 			return false;

@@ -232,6 +232,96 @@ START_TEST(unread_output)
 }
 END_TEST
 
+/* All of it on the wire, and one turn of the loop for the hub. */
+static void
+hub_turn(struct peer *p)
+{
+	do
+		peers_turn();
+	while (p->wire.pos < p->wire.len);
+	event_base_loop(world.base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
+}
+
+/* Small records are work, however few bytes they are. */
+START_TEST(many_records)
+{
+	const struct client_how how = { .version = versions[_i] };
+	struct peer *p;
+	size_t i, len, turns, n = 3 * CONN_SHARE_RECORDS;
+
+	world_open(&record_ops);
+	p = client_connect(&how);
+	for (i = 0; i < n; i++)
+		ck_assert_int_eq(SSL_write(p->ssl, &"0123456789"[i % 10], 1),
+		    1);
+	for (turns = 0; record.len < n; turns++) {
+		len = record.len;
+		hub_turn(p);
+		ck_assert_uint_le(record.len - len, CONN_SHARE_RECORDS);
+		ck_assert_uint_lt(turns, 100);
+	}
+	for (i = 0; i < n; i++)
+		ck_assert_int_eq(record.data[i], "0123456789"[i % 10]);
+	p->finish = true;
+	wait_for(p->eof);
+	ck_assert(p->closed);
+}
+END_TEST
+
+static void
+update_keys(struct peer *p, int n, int answer)
+{
+	while (n-- > 0) {
+		ck_assert_int_eq(SSL_key_update(p->ssl, answer), 1);
+		ck_assert_int_eq(SSL_do_handshake(p->ssl), 1);
+	}
+}
+
+static const int answers[] = { SSL_KEY_UPDATE_NOT_REQUESTED,
+	SSL_KEY_UPDATE_REQUESTED };
+
+/* Key updates may come as often as there are data between them. */
+START_TEST(key_updates)
+{
+	struct peer *p;
+	int i;
+
+	world_open(&record_ops);
+	p = client_connect(NULL);
+	for (i = 0; i < 10; i++) {
+		update_keys(p, CONN_BARREN_MAX - 1, answers[_i]);
+		ck_assert_int_eq(SSL_write(p->ssl, "x", 1), 1);
+	}
+	wait_for(record.len == 10);
+	p->finish = true;
+	wait_for(p->eof);
+	ck_assert(p->closed);
+	ck_assert_uint_eq(closes(CLOSE_DONE), 1);
+}
+END_TEST
+
+/* A flood of them is 27 bytes for a good part of a handshake each. */
+START_TEST(too_many_key_updates)
+{
+	struct conn *c;
+	struct peer *p;
+
+	world_open(&record_ops);
+	p = client_connect(NULL);
+	wait_for(p->session != NULL);
+	update_keys(p, 20 * CONN_BARREN_MAX, answers[_i]);
+	c = the_conn();
+	hub_turn(p);
+	ck_assert_int_eq(c->state, CONN_LINGER);
+	ck_assert_str_eq(c->error, "too_many_records_without_data");
+	p->mute = true;
+	wait_for(p->eof);
+	peer_drop(p);
+	wait_for(conn_hub_count(world.hub) == 0);
+	ck_assert_uint_eq(closes(CLOSE_PROTOCOL), 1);
+}
+END_TEST
+
 Suite *
 stream_suite(void)
 {
@@ -249,6 +339,9 @@ stream_suite(void)
 	tcase_add_loop_test(tc, gone_while_writing, 0, 2);
 	tcase_add_loop_test(tc, last_words, 0, 2);
 	tcase_add_test(tc, unread_output);
+	tcase_add_loop_test(tc, many_records, 0, COUNT(versions));
+	tcase_add_loop_test(tc, key_updates, 0, COUNT(answers));
+	tcase_add_loop_test(tc, too_many_key_updates, 0, COUNT(answers));
 	suite_add_tcase(s, tc);
 	return s;
 }
