@@ -7,6 +7,7 @@
 
 #include "conn/conn_int.h"
 
+static bool held_up(const struct conn *);
 static enum close_reason current(const struct conn *, int64_t *);
 
 /* When c times out, unless something happens before. */
@@ -31,6 +32,13 @@ conn_timeout(struct conn *c)
 	conn_leave(c);
 }
 
+/* It is not the client who is slow, but what the service does with its data. */
+static bool
+held_up(const struct conn *c)
+{
+	return c->flags & CONN_F_PAUSED && !(c->flags & CONN_F_DISCARD);
+}
+
 static enum close_reason
 current(const struct conn *c, int64_t *at)
 {
@@ -46,7 +54,7 @@ current(const struct conn *c, int64_t *at)
 		reason = c->reason;
 		from = c->shut;
 		ms = conf->shutdown_timeout;
-	} else if (c->flags & CONN_F_SHUT) {
+	} else if (c->flags & CONN_F_SHUT && !held_up(c)) {
 		reason = CLOSE_SHUTDOWN_TIMEOUT;
 		from = c->flags & CONN_F_DISCARD ? c->shut : c->active;
 		ms = conf->shutdown_timeout;

@@ -215,6 +215,31 @@ START_TEST(timeout)
 }
 END_TEST
 
+/* One that is held up by the service has time, whoever has ended. */
+START_TEST(held_up)
+{
+	const int64_t idle = 3000, shutdown = 1000;
+	struct conn *c;
+
+	world.site.listen.idle_timeout = idle;
+	world.site.listen.shutdown_timeout = shutdown;
+	record.at = 'r';
+	record.action = conn_finish;
+	world_open(&record_ops);
+	(void)client_connect(NULL);
+	c = the_conn();
+	wait_for(c->flags & CONN_F_SHUT);
+	ck_assert_int_eq(conn_timeout_at(c) - c->active, shutdown * 1000);
+	conn_pause(c);
+	ck_assert_int_eq(conn_timeout_at(c) - c->active, idle * 1000);
+	conn_resume(c);
+	ck_assert_int_eq(conn_timeout_at(c) - c->active, shutdown * 1000);
+	conn_pause(c);
+	conn_end(c);
+	ck_assert_int_eq(conn_timeout_at(c) - c->shut, shutdown * 1000);
+}
+END_TEST
+
 /* Time-outs of zero are none. */
 START_TEST(no_timeout)
 {
@@ -311,6 +336,7 @@ close_suite(void)
 	tcase_add_test(tc, abort_late);
 	tcase_add_test(tc, finish_behind_output);
 	tcase_add_loop_test(tc, timeout, 0, COUNT(timed));
+	tcase_add_test(tc, held_up);
 	tcase_add_test(tc, no_timeout);
 	tcase_add_test(tc, not_idle);
 	tcase_add_test(tc, drain);
