@@ -126,7 +126,8 @@ begin_connect(struct conn *c, const struct addr *addr)
 	int64_t us;
 
 	if (start_connect(leg->fd, addr) == 0) {
-		if (proxy_watch(c, 0, NULL) == -1)
+		if (proxy_watch(c, leg->pending != NULL ? EV_WRITE : 0,
+			NULL) == -1)
 			return -1;
 		leg->state = LEG_UP;
 		proxy_up(c);

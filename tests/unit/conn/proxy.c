@@ -448,6 +448,7 @@ END_TEST
 START_TEST(full_queue)
 {
 	struct peer *client, *server;
+	const struct leg *leg;
 	int fds[64];
 	size_t n, i;
 
@@ -461,6 +462,9 @@ START_TEST(full_queue)
 		ck_assert_ptr_nonnull(backend_accept(&backends[0]));
 	wait_for((server = backend_accept(&backends[0])) != NULL);
 	wait_for(peer_got(server, "hello"));
+	/* Had the backend not taken all of it, somebody would have to know. */
+	leg = conn_state(the_conn());
+	ck_assert(leg->flags & LEG_F_WATCH_OUT);
 	while (n > 0)
 		close_fd(fds[--n]);
 }
