@@ -248,7 +248,9 @@ proxy_eof(struct conn *c, bool orderly)
 	struct leg *leg = conn_state(c);
 
 	if (!orderly) {
-		conn_close(c, CLOSE_CLIENT_ABORT);
+		/* After the backend's end there was nothing to wait for. */
+		if (!(leg->flags & LEG_F_EOF))
+			conn_close(c, CLOSE_CLIENT_ABORT);
 		return;
 	}
 	if (!(leg->flags & LEG_F_CALLED)) {

@@ -67,6 +67,20 @@ START_TEST(backend_ends_first)
 }
 END_TEST
 
+/* Who has had all may leave without a word: it is no abort. */
+START_TEST(backend_ends_client_leaves)
+{
+	pair(_i == 1);
+	peer_send_noise(server, LOTS, 1);
+	server->finish = true;
+	wait_for(client->eof);
+	ck_assert(client->in.len == LOTS && client->closed);
+	peer_drop(client);
+	wait_for(conn_hub_count(world.hub) == 0);
+	ck_assert_uint_eq(closes(CLOSE_DONE), 1);
+}
+END_TEST
+
 /* A client that is cut off is no end in order for the backend. */
 START_TEST(client_cut)
 {
@@ -231,6 +245,7 @@ proxy_end_suite(void)
 	tcase_add_checked_fixture(tc, NULL, site_proxy_close);
 	tcase_add_loop_test(tc, client_ends_first, 0, 2);
 	tcase_add_loop_test(tc, backend_ends_first, 0, 2);
+	tcase_add_loop_test(tc, backend_ends_client_leaves, 0, 2);
 	tcase_add_loop_test(tc, client_cut, 0, 2);
 	tcase_add_test(tc, stopped);
 	tcase_add_loop_test(tc, client_gone_after_end, 0, 2);
