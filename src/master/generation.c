@@ -6,6 +6,8 @@
  */
 #include "config.h"
 
+#include <sys/stat.h>
+
 #include <errno.h>
 #include <grp.h>
 #include <limits.h>
@@ -25,6 +27,7 @@
 #define FILES_RESERVE 64
 
 static int generation_make(struct generation *, struct err *);
+static int check_chroot(const struct conf *, struct err *);
 static size_t files_wanted(const struct conf *);
 static void warn_limit(const struct conf *, size_t);
 static int check_keys(const struct conf *, struct err *);
@@ -73,7 +76,7 @@ generation_check(struct conf *conf, struct err *err)
 
 	g = xcalloc(1, sizeof(*g));
 	g->conf = conf;
-	r = check_keys(conf, err);
+	r = logfile_check_folder(conf, err) == 0 ? check_keys(conf, err) : -1;
 	if (r == 0 && tlscache_keys_open(&g->shared.keys, 1, 1,
 	    clock_wall()) != TLSCACHE_OK)
 		r = err_set(err, NULL, "shared memory: %s", strerror(errno));
@@ -122,10 +125,28 @@ static int
 generation_make(struct generation *g, struct err *err)
 {
 	g->shared.session_timeout = g->conf->session_timeout / 1000;
-	if (look_up_ids(g, err) == -1 || get_cache(g, err) == -1)
+	if (check_chroot(g->conf, err) == -1 || look_up_ids(g, err) == -1 ||
+	    get_cache(g, err) == -1)
 		return -1;
 	g->shared.sessions = g->cache->sessions;
 	return make_listeners(g, err);
+}
+
+static int
+check_chroot(const struct conf *conf, struct err *err)
+{
+	const struct conf_str *path = &conf->chroot;
+	struct stat st;
+
+	if (path->value == NULL)
+		return 0;
+	if (stat(path->value, &st) == 0) {
+		if (S_ISDIR(st.st_mode))
+			return 0;
+		errno = ENOTDIR;
+	}
+	return err_set(err, &path->loc, "chroot \"%s\": %s", path->value,
+	    strerror(errno));
 }
 
 /* For the workers of this generation, and for us who hold all sockets. */

@@ -10,12 +10,16 @@
  */
 #include "config.h"
 
+#include <sys/stat.h>
+
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/mem.h"
 #include "master/master_int.h"
 
 int
@@ -33,6 +37,26 @@ logfile_check(const struct conf *conf, struct err *err)
 		    strerror(errno));
 	close(fd);
 	return 0;
+}
+
+int
+logfile_check_folder(const struct conf *conf, struct err *err)
+{
+	const struct conf_str *log = &conf->log;
+	struct stat st;
+	char *folder;
+	int rc;
+
+	if (log->value[0] != '/')
+		return 0;
+	folder = xstrdup(log->value);
+	*strrchr(folder, '/') = '\0';
+	rc = stat(folder[0] != '\0' ? folder : "/", &st);
+	if (rc == -1)
+		err_set(err, &log->loc, "log \"%s\": %s", log->value,
+		    strerror(errno));
+	free(folder);
+	return rc;
 }
 
 int

@@ -262,6 +262,8 @@ void process_detach_stderr(void);
 
 /* Can the log be opened? 0, or -1 with the error text. */
 int logfile_check(const struct conf *, struct err *);
+/* The same without opening or creating it: is its folder there? */
+int logfile_check_folder(const struct conf *, struct err *);
 /* Log as this configuration says. 0, or -1 with the error text. */
 int logfile_use(const struct master *, const struct conf *, struct err *);
 /* Hand the master's log file to all workers. */

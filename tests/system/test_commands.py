@@ -53,9 +53,12 @@ def test_t(start, tmp):
     ('user = "no-such-user-here"', 1, "no-such-user-here"),
     (herd.listener(certificate='certificate "x" {\nchain = "/nothing" }'),
      7, "/nothing"),
-], ids=["form", "user", "chain"])
+    ('chroot = "/nothing"', 1, "/nothing"),
+    ('chroot = "/dev/null"', 1, "Not a directory"),
+    ('log = "/nothing/log"', 1, "/nothing/log"),
+], ids=["form", "user", "chain", "chroot", "no folder", "log"])
 def test_t_of_a_bad_file(tmp, text, line, what):
-    """Keys are loaded and users looked up, too."""
+    """Keys are loaded, users looked up and folders looked for, too."""
     conf = write(f"{tmp}/c", text + "\n" +
                  herd.listener(name="good").replace("\n", " "))
     done = tlsherd("-t", "-c", conf)

@@ -201,9 +201,7 @@ def test_bad_file(refused, text, line, what):
     refused(text, line, what)
 
 
-@pytest.mark.root
 def test_chroot_that_is_not_there(refused):
-    """Only a worker finds that out."""
     refused('chroot = "/nonexistent"\n' + GOOD, 1, "/nonexistent")
 
 
