@@ -327,7 +327,8 @@ read_worker(struct reader *r)
 	p->pid = (pid_t)pid;
 	p->slot_number = (unsigned)slot;
 	p->generation = generation_find(r->master, (unsigned)generation);
-	if (p->generation == NULL)
+	if (p->generation == NULL ||
+	    p->worker >= p->generation->conf->workers)
 		return false;
 	p->generation->alive++;
 	return true;

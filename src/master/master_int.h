@@ -275,7 +275,10 @@ void logfile_reopen(struct master *);
 
 /* Start all workers of a generation. 0, or -1 with the error text. */
 int supervise_start(struct master *, struct generation *, struct err *);
-/* Make the seats for a generation that has become the current one. */
+/*
+ * Make the seats for a generation that has become the current one. Workers are
+ * told to serve the queues of those that are missing.
+ */
 void supervise_seat(struct master *);
 void supervise_clear(struct master *);
 /* SIGCHLD: reap and replace. */

@@ -5,6 +5,9 @@
  * after its start, the next one waits, longer each time; meanwhile a neighbour
  * serves its queue, so that only the processor time of one worker is missing
  * and no client waits.
+ *
+ * Of workers that were handed over there is no configuration to start more
+ * from: until an upgrade is finished, neighbours are all that a seat gets.
  */
 #include "config.h"
 
@@ -76,6 +79,7 @@ supervise_seat(struct master *m)
 	TAILQ_FOREACH(p, &m->processes, entry)
 		if (p->generation == m->current)
 			m->seats[p->worker].process = p;
+	cover_all(m);
 }
 
 void
@@ -225,15 +229,20 @@ seat_vacate(struct seat *seat, bool fault)
 static void
 seat_refill(struct seat *seat)
 {
+	unsigned number = (unsigned)(seat - seat->master->seats);
 	long delay = supervise_delay(seat->faults);
 
+	if (seat->master->current->handed_over) {
+		log_warnx("worker %u has no successor before the upgrade is "
+		    "finished", number);
+		return;
+	}
 	if (delay == 0) {
 		seat_start(seat);
 		return;
 	}
 	log_errorx("worker %u has died %u times soon after its start: the "
-	    "next one starts in %ld ms",
-	    (unsigned)(seat - seat->master->seats), seat->faults, delay);
+	    "next one starts in %ld ms", number, seat->faults, delay);
 	seat_wait(seat, delay);
 }
 

@@ -55,6 +55,7 @@ takeover(struct master *m)
 	take_keys(m, h.keys_fd);
 	take_scoreboard(m, h.scoreboard_fd);
 	take_workers(m, &workers);
+	supervise_seat(m);
 	if (observe_adopt(m, &h.control, &err) == -1)
 		log_errorx("%s", err.text);
 	if (master_watch(m, &err) == -1)

@@ -438,6 +438,75 @@ def test_failure_after_the_exec_is_tried_again(start):
             assert clients.trace(("127.0.0.1", port))[0]["worker"] in "01"
 
 
+def kill_worker(d, number):
+    """One of those that are not replaced; wait for its burial."""
+    mark = d.mark()
+    os.kill(d.workers()[number], signal.SIGKILL)
+    d.wait_log(f"worker {number} has no successor", mark)
+
+
+def served_by(d):
+    """Who serves, when there are as many clients as reach every queue."""
+    return {clients.trace(d)[0]["worker"] for _ in range(24)}
+
+
+@pytest.mark.parametrize("reuseport", ["on", "off"])
+def test_failure_after_the_exec_and_a_death(start, reuseport):
+    """The others serve the queue of a worker that cannot be replaced."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        site = herd.site(workers=2, top=f"reuseport = {reuseport}")
+        more = herd.listener(name="more", address=f"127.0.0.1:{port}")
+        with start(site) as d:
+            d.faults_allowed = "signal 9"
+            d.configure(site + more)
+            mark = d.mark()
+            d.signal(signal.SIGUSR2)
+            d.wait_log("the upgrade is not finished", mark)
+            kill_worker(d, 1)
+            assert served_by(d) == {"0"}
+            taken.close()
+            d.signal(signal.SIGHUP)
+            d.wait_log(DONE, mark)
+            d.wait_workers(2)
+            assert clients.trace(("127.0.0.1", port))[0]["worker"] in "01"
+            herd.wait_for("both", lambda: served_by(d) == {"0", "1"})
+
+
+def test_failures_after_the_exec_and_deaths(start, tmp):
+    """What serves whose queue is found anew by each program."""
+    control = f"{tmp}/control.sock"
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        site = herd.site(workers=3, top=f'control_socket = "{control}"')
+        more = herd.listener(name="more", address=f"127.0.0.1:{port}")
+        with start(site) as d:
+            d.faults_allowed = "signal 9"
+            d.configure(site + more)
+            for number in (1, 2):
+                mark = d.mark()
+                d.signal(signal.SIGUSR2)
+                d.wait_log("the upgrade is not finished", mark)
+                kill_worker(d, number)
+                assert "1" not in served_by(d)
+            assert served_by(d) == {"0"}
+            states = {w["worker"]: (w["state"], w["restarts"])
+                      for w in status(control)["workers"]}
+            assert states == {0: ("serving", 0), 1: ("delayed", 1),
+                              2: ("delayed", 1)}
+            # With nobody left, the next worker that serves is a new one.
+            kill_worker(d, 0)
+            taken.close()
+            d.signal(signal.SIGHUP)
+            d.wait_log(DONE, mark)
+            d.wait_workers(3)
+            served_by(d)
+
+
 def test_other_cache_size(start):
     """The configuration may change with the program: sessions move."""
     with start(herd.site(top='session_cache { size = "1M" }')) as d:

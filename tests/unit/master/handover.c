@@ -30,6 +30,7 @@ static struct handover h;
 static struct conf_listen listener;
 static char name[] = "main";
 static struct err err;
+static int worker_end; /* of the control socket of the last worker */
 
 static void
 master_init(struct master *m)
@@ -87,6 +88,7 @@ process_add(struct generation *g, unsigned worker, pid_t pid)
 	p->worker = worker;
 	p->pid = pid;
 	p->fd = sv[0];
+	worker_end = sv[1];
 	p->slot = scoreboard_take(old.scoreboard, worker);
 	ck_assert_ptr_nonnull(p->slot);
 	p->started = -5;
@@ -271,8 +273,10 @@ static const struct {
 	{ HEAD GENERATION "\nworker 0 3 -7 -1 0 0 1 0\n", "\"worker\"" },
 	{ HEAD GENERATION "\nworker 0 4 77 -1 0 0 1 0\n", "\"worker\"" },
 	{ HEAD GENERATION "\nworker 2000 3 77 -1 0 0 1 0\n", "\"worker\"" },
+	{ HEAD GENERATION "\nworker 2 3 77 -1 0 0 1 0\n", "\"worker\"" },
 	{ HEAD GENERATION "\nworker 0 3 77 -1 0 0 1\n", "\"worker\"" },
 	{ HEAD GENERATION "\nworker 0 3 77 -1 0 0 1 0\n", NULL },
+	{ HEAD GENERATION "\nworker 1 3 77 -1 0 0 1 0\n", NULL },
 	{ HEAD GENERATION "\nrestarts 1 2 -3\n", "\"restarts\"" },
 	{ HEAD GENERATION "\nstarted 1\n", "\"started\"" },
 	{ HEAD GENERATION "\nstarted 99999999999999999999 1\n", "\"started\"" },
@@ -428,6 +432,29 @@ START_TEST(scoreboard_refused)
 }
 END_TEST
 
+/* Nobody can be started for the queue of one that is missing. */
+START_TEST(queues_covered)
+{
+	struct control_msg msg;
+	unsigned i;
+
+	process_add(old.current, 4, PID_GONE);
+	take_over();
+	ck_assert_uint_eq(new.nseats, 7);
+	ck_assert_uint_ge(new.nrestarts, 7);
+	for (i = 0; i < 7; i++) {
+		if (i == 4)
+			continue;
+		ck_assert_int_eq(recv(worker_end, &msg, sizeof(msg),
+		    MSG_DONTWAIT), (ssize_t)sizeof(msg));
+		ck_assert_int_eq(msg.type, CONTROL_COVER);
+		ck_assert_uint_eq(msg.arg, i);
+	}
+	ck_assert_int_eq(recv(worker_end, &msg, sizeof(msg), MSG_DONTWAIT),
+	    -1);
+}
+END_TEST
+
 Suite *
 handover_suite(void)
 {
@@ -447,6 +474,7 @@ handover_suite(void)
 	tcase_add_test(tc, sessions_missing);
 	tcase_add_test(tc, keys_refused);
 	tcase_add_test(tc, scoreboard_refused);
+	tcase_add_test(tc, queues_covered);
 	suite_add_tcase(s, tc);
 	return s;
 }
