@@ -1,5 +1,14 @@
 /* SPDX-License-Identifier: ISC */
-/* The pid file; see pidfile.h. Master. */
+/*
+ * The pid file; see pidfile.h. Master.
+ *
+ * Everybody may open it for reading, and whoever has it open can lock it with
+ * flock(2). So the lock is one of fcntl(2)'s for writing, which takes the right
+ * to write, and of those that belong to the open description and not to the
+ * process: fork and exec pass them on as they do with flock(2). On a file that
+ * no tlsherd has locked anybody can have a lock for reading still: such a file
+ * is left to him and made anew.
+ */
 #include "config.h"
 
 #include <sys/file.h>
@@ -20,14 +29,24 @@ struct pidfile {
 	char path[];
 };
 
+enum locked {
+	LOCK_TAKEN,
+	LOCK_FAILED,   /* errno */
+	LOCK_OWNED,    /* by another tlsherd */
+	LOCK_HINDERED, /* by somebody who may only read */
+	LOCK_AGAIN,
+};
+
 static struct pidfile *pidfile_new(int, const char *);
-static int lock(int, const char *, struct err *);
+static enum locked take(int, const char *, struct err *);
+static enum locked lock(int);
 static bool same_file(int, const char *);
 static long read_pid(int);
 
 struct pidfile *
 pidfile_open(const char *path, struct err *err)
 {
+	enum locked locked;
 	struct pidfile *pf;
 	int fd;
 
@@ -39,14 +58,13 @@ pidfile_open(const char *path, struct err *err)
 			    strerror(errno));
 			return NULL;
 		}
-		if (lock(fd, path, err) == -1) {
-			close(fd);
-			return NULL;
-		}
+		locked = take(fd, path, err);
 		/* Its last owner may have removed it before we had the lock. */
-		if (same_file(fd, path))
+		if (locked == LOCK_TAKEN && same_file(fd, path))
 			break;
 		close(fd);
+		if (locked == LOCK_FAILED)
+			return NULL;
 	}
 	pf = pidfile_new(fd, path);
 	if (pf == NULL) {
@@ -65,6 +83,8 @@ pidfile_adopt(int fd, const char *path)
 	}
 	if (fcntl(fd, F_SETFD, FD_CLOEXEC) == -1)
 		return NULL;
+	/* The program before us may have had another kind of lock. */
+	(void)lock(fd);
 	return pidfile_new(fd, path);
 }
 
@@ -93,27 +113,66 @@ pidfile_path(const struct pidfile *pf)
 	return pf->path;
 }
 
-static int
-lock(int fd, const char *path, struct err *err)
+/* LOCK_TAKEN, LOCK_AGAIN, or LOCK_FAILED and the error text. */
+static enum locked
+take(int fd, const char *path, struct err *err)
 {
-	long pid;
+	enum locked locked = lock(fd);
+	long pid = read_pid(fd);
 
-	if (flock(fd, LOCK_EX | LOCK_NB) == -1) {
-		if (errno != EWOULDBLOCK)
-			return err_set(err, NULL, "pid file %s: %s", path,
-			    strerror(errno));
-		pid = read_pid(fd);
+	if (locked == LOCK_FAILED) {
+		err_set(err, NULL, "pid file %s: %s", path, strerror(errno));
+		return LOCK_FAILED;
+	}
+	if (locked == LOCK_OWNED) {
 		if (pid > 0)
-			return err_set(err, NULL, "pid file %s: tlsherd is "
-			    "running already, pid %ld", path, pid);
-		return err_set(err, NULL,
-		    "pid file %s: tlsherd is starting already", path);
+			err_set(err, NULL, "pid file %s: tlsherd is running "
+			    "already, pid %ld", path, pid);
+		else
+			err_set(err, NULL, "pid file %s: tlsherd is starting "
+			    "already", path);
+		return LOCK_FAILED;
 	}
 	/* A wrong path in the configuration must not cost a file. */
-	if (read_pid(fd) == -1)
-		return err_set(err, NULL, "%s exists and is not a pid file",
-		    path);
-	return 0;
+	if (pid == -1) {
+		err_set(err, NULL, "%s exists and is not a pid file", path);
+		return LOCK_FAILED;
+	}
+	if (locked != LOCK_HINDERED)
+		return locked;
+	if (same_file(fd, path) && unlink(path) == -1 && errno != ENOENT) {
+		err_set(err, NULL, "pid file %s: locked by another process, "
+		    "and cannot be removed: %s", path, strerror(errno));
+		return LOCK_FAILED;
+	}
+	return LOCK_AGAIN;
+}
+
+static enum locked
+lock(int fd)
+{
+#ifdef F_OFD_SETLK
+	struct flock all;
+
+	memset(&all, 0, sizeof(all));
+	all.l_type = F_WRLCK;
+	all.l_whence = SEEK_SET;
+	if (fcntl(fd, F_OFD_SETLK, &all) == 0)
+		return LOCK_TAKEN;
+	if (errno == EAGAIN || errno == EACCES) {
+		if (fcntl(fd, F_OFD_GETLK, &all) == -1)
+			return LOCK_FAILED;
+		if (all.l_type == F_UNLCK)
+			return LOCK_AGAIN;
+		return all.l_type == F_WRLCK ? LOCK_OWNED : LOCK_HINDERED;
+	}
+	/* The system that runs is older than the one that built us. */
+	if (errno != EINVAL)
+		return LOCK_FAILED;
+#endif
+	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+		return LOCK_TAKEN;
+	return errno == EWOULDBLOCK ? LOCK_OWNED : LOCK_FAILED;
 }
 
 static bool

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The pid file: created 0644, locked by its owner for as long as it runs, so
- * that a second instance is refused and a stale file is recognised.
+ * that a second instance is refused and a stale file is recognised. Who may
+ * only read it can hinder nobody by a lock of his own (where the system has
+ * F_OFD_SETLK).
  */
 #ifndef BASE_PIDFILE_H
 #define BASE_PIDFILE_H
@@ -16,6 +18,7 @@ struct pidfile;
  * Open and lock path (absolute). Returns NULL with the error text when
  * another process holds it (its pid is in the text), it cannot be opened, or
  * what stands in it is no pid.
+ * A stale file that somebody else has locked for reading is made anew.
  * The lock belongs to the open descriptor and so passes to children of
  * fork(2): take it before becoming a daemon, and have workers release it
  * with pidfile_forget().

@@ -160,9 +160,10 @@ def test_foreground_without_streams(tmp):
 # The pid file
 
 def test_the_pid_file_is_locked(tmp):
+    lock = fcntl.lockf if hasattr(fcntl, "F_OFD_SETLK") else fcntl.flock
     with herd.Detached(tmp, herd.site()) as d:
         with open(d.pid_path, "rb") as f, pytest.raises(BlockingIOError):
-            fcntl.flock(f, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock(f, fcntl.LOCK_SH | fcntl.LOCK_NB)
         for mode in (["-f"], []):
             done = herd.run(herd.TLSHERD, *mode, *d.command)
             assert done.returncode == 1
@@ -188,6 +189,19 @@ def test_what_a_dead_master_left_is_no_obstacle(tmp):
         clients.trace(d)
         clients.trace(d.target("unix"))
         assert status(tmp)["pid"] == d.pid
+
+
+@pytest.mark.skipif(not hasattr(fcntl, "F_OFD_SETLK"), reason="no such locks")
+@pytest.mark.parametrize("lock", [fcntl.flock, fcntl.lockf])
+def test_who_locks_a_stale_pid_file_hinders_nobody(tmp, lock):
+    with herd.Detached(tmp, herd.site()) as d:
+        os.kill(d.pid, signal.SIGKILL)
+        herd.wait_for("the workers' end", lambda: not d.alive())
+    with open(d.pid_path, "rb") as f:
+        lock(f, fcntl.LOCK_SH)
+        with herd.Detached(tmp, herd.site()) as d:
+            again = herd.run(herd.TLSHERD, *d.command)
+            assert f"running already, pid {d.pid}\n" in again.stderr
 
 
 # Rights

@@ -2,6 +2,7 @@
 /* The pid file: the lock, who holds it, stale files, files that are none. */
 #include "config.h"
 
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -83,6 +84,78 @@ START_TEST(stale)
 }
 END_TEST
 
+#ifdef F_OFD_SETLK
+static int
+lock_for_reading(int fd)
+{
+	struct flock all;
+
+	memset(&all, 0, sizeof(all));
+	all.l_type = F_RDLCK;
+	return fcntl(fd, F_OFD_SETLK, &all);
+}
+
+static int
+lock_shared(int fd)
+{
+	return flock(fd, LOCK_SH);
+}
+
+static int
+lock_alone(int fd)
+{
+	return flock(fd, LOCK_EX);
+}
+
+static int (*const strangers[])(int) = {
+	lock_shared, lock_alone, lock_for_reading,
+};
+
+/* What anybody can do who may read the file. */
+START_TEST(stale_and_locked)
+{
+	struct pidfile *pf;
+	char text[64];
+	struct err err;
+	int fd;
+
+	create("12345\n");
+	fd = open(path, O_RDONLY);
+	ck_assert_int_ne(fd, -1);
+	ck_assert_int_eq(strangers[_i](fd), 0);
+	pf = pidfile_open(path, &err);
+	ck_assert_msg(pf != NULL, "%s", err.text);
+	ck_assert_int_eq(pidfile_write(pf), 0);
+	test_read(path, text, sizeof(text));
+	ck_assert_int_eq(strtol(text, NULL, 10), getpid());
+	ck_assert_ptr_null(pidfile_open(path, &err));
+	ck_assert_ptr_nonnull(strstr(err.text, "running already"));
+	close(fd);
+	/* Nor is a lock to be had while tlsherd runs. */
+	fd = open(path, O_RDONLY);
+	ck_assert_int_eq(lock_for_reading(fd), -1);
+	close(fd);
+	pidfile_remove(pf);
+	ck_assert_int_eq(access(path, F_OK), -1);
+}
+END_TEST
+
+START_TEST(other_file_locked)
+{
+	struct err err;
+	int fd;
+
+	create("something else\n");
+	fd = open(path, O_RDONLY);
+	ck_assert_int_eq(lock_for_reading(fd), 0);
+	ck_assert_ptr_null(pidfile_open(path, &err));
+	ck_assert_ptr_nonnull(strstr(err.text, "is not a pid file"));
+	ck_assert_int_eq(access(path, F_OK), 0);
+	close(fd);
+}
+END_TEST
+#endif
+
 static const char *const not_pids[] = {
 	"root:x:0:0::/root:/bin/sh\n", "12", "12\n13\n", "-3\n", "0\n", "\n",
 	"99999999999999999999999999999999999999\n",
@@ -160,6 +233,29 @@ START_TEST(fork_passes_lock)
 }
 END_TEST
 
+/* A worker that closes its copy leaves the master's lock alone. */
+START_TEST(forgotten_by_a_child)
+{
+	struct pidfile *pf;
+	struct err err;
+	int status;
+	pid_t pid;
+
+	pf = pidfile_open(path, &err);
+	ck_assert_ptr_nonnull(pf);
+	pid = fork();
+	ck_assert_int_ne(pid, -1);
+	if (pid == 0) {
+		pidfile_forget(pf);
+		_exit(0);
+	}
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	close(dup(pidfile_fd(pf)));
+	ck_assert_ptr_null(pidfile_open(path, &err));
+	pidfile_remove(pf);
+}
+END_TEST
+
 /* What stands at the path is another's by now: leave it. */
 START_TEST(replaced)
 {
@@ -220,10 +316,15 @@ pidfile_suite(void)
 	tcase_add_checked_fixture(tc, setup, test_dir_teardown);
 	tcase_add_test(tc, life);
 	tcase_add_test(tc, stale);
+#ifdef F_OFD_SETLK
+	tcase_add_loop_test(tc, stale_and_locked, 0, COUNT(strangers));
+	tcase_add_test(tc, other_file_locked);
+#endif
 	tcase_add_loop_test(tc, other_file, 0, COUNT(not_pids));
 	tcase_add_test(tc, no_folder);
 	tcase_add_test(tc, symlink_refused);
 	tcase_add_test(tc, fork_passes_lock);
+	tcase_add_test(tc, forgotten_by_a_child);
 	tcase_add_test(tc, replaced);
 	tcase_add_test(tc, adopted);
 	tcase_add_test(tc, adopted_replaced);
