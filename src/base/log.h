@@ -61,8 +61,10 @@ void log_info(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void log_debug(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /*
- * Log at LOGLVL_ERROR and exit(1). At start only, before the first fork; on
- * standard error the message stands alone.
+ * Log at LOGLVL_ERROR and exit(1); on standard error the message stands alone.
+ * For a start, before the first fork. In a master that runs it ends the server,
+ * because its workers finish when it is gone: only when memory runs out (mem.h)
+ * and when a takeover cannot go on.
  */
 _Noreturn void fatal(const char *fmt, ...)
     __attribute__((format(printf, 1, 2)));

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Memory for start-up and reload, where running out ends the process with a
- * message. Code that serves connections uses calloc(3) and checks.
+ * Memory for what the master does but seldom: a start, a reload, an upgrade, a
+ * report. Running out ends the process with a message, also a master that runs,
+ * and its workers finish then. Code that starts workers or serves connections
+ * uses calloc(3) and checks.
  */
 #ifndef BASE_MEM_H
 #define BASE_MEM_H

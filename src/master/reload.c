@@ -3,7 +3,8 @@
  * Reload, and the first start, which is a reload of nothing: make a generation
  * complete, start all its workers, wait until the last one is ready, and only
  * then let it serve and the one before finish. Up to that moment no client has
- * met the new generation, and whatever fails leaves everything as it was.
+ * met the new generation, and whatever fails leaves everything as it was; but
+ * for memory: when it runs out here, the master ends (base/mem.h).
  */
 #include "config.h"
 
