@@ -120,6 +120,12 @@ void probe_tally_add(struct probe_tally *, const struct probe_result *);
 unsigned probe_tally_pairs(const struct probe_tally *, unsigned n);
 /* Has this worker's session been resumed by all n workers? */
 bool probe_tally_row_full(const struct probe_tally *, int maker, unsigned n);
+/*
+ * What the server gave none of, as a sentence, although there was more than
+ * one connection. NULL: there is nothing to say.
+ */
+const char *probe_tally_missing(const struct probe_tally *,
+    const struct probe_options *);
 /* Everything connected, and what should resume did. */
 bool probe_tally_good(const struct probe_tally *,
     const struct probe_options *);

@@ -102,6 +102,7 @@ void
 report_tally(const struct probe_options *o, const struct probe_tally *t)
 {
 	unsigned n = o->workers > t->workers ? o->workers : t->workers;
+	const char *missing = probe_tally_missing(t, o);
 
 	if (o->json) {
 		json_tally(o, t);
@@ -117,6 +118,8 @@ report_tally(const struct probe_options *o, const struct probe_tally *t)
 		printf("; early data sent %u times, accepted %u times",
 		    t->early_sent, t->early_accepted);
 	printf("\n");
+	if (missing != NULL)
+		printf("%s\n", missing);
 	if (n > 0)
 		table(t, n);
 	else if (t->connections > t->failed)

@@ -52,6 +52,20 @@ probe_tally_row_full(const struct probe_tally *tally, int maker, unsigned n)
 	return true;
 }
 
+const char *
+probe_tally_missing(const struct probe_tally *tally,
+    const struct probe_options *o)
+{
+	if (tally->connections - tally->failed < 2)
+		return NULL;
+	if (tally->offered == 0)
+		return "The server gave no session.";
+	if (o->early != NULL && tally->early_sent == 0)
+		return "Early data were never sent: no session allows as "
+		    "many bytes.";
+	return NULL;
+}
+
 bool
 probe_tally_good(const struct probe_tally *tally,
     const struct probe_options *o)
@@ -61,6 +75,7 @@ probe_tally_good(const struct probe_tally *tally,
 
 	return tally->connections > 0 && tally->failed == 0 &&
 	    tally->resumed == tally->offered &&
+	    probe_tally_missing(tally, o) == NULL &&
 	    (o->from_first || tally->early_accepted == tally->early_sent) &&
 	    (!o->all_pairs || (n > 0 && probe_tally_pairs(tally, n) == n * n));
 }

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: ISC
+"""tlsherd-probe: what it says, and when it says that all is good."""
+
+import os
+
+import pytest
+
+import clients
+import herd
+
+GOOD = "Good: everything that should resume did."
+NOT_GOOD = "NOT GOOD: see above for what failed or did not resume."
+EARLY = "early_data { mode = accept }"
+
+
+@pytest.fixture
+def early(tmp):
+    path = os.path.join(tmp, "early")
+    with open(path, "w", encoding="ascii") as f:
+        f.write("so early\n")
+    return path
+
+
+def probe(target, *options):
+    """Exit status, and lines of text that are not empty."""
+    if isinstance(target, herd.Daemon):
+        target = target.address()
+    done = herd.run(herd.PROBE, *options, target)
+    assert done.stderr == ""
+    return done.returncode, [line for line in done.stdout.splitlines() if line]
+
+
+@pytest.mark.parametrize("option", ["-2", "-3"])
+def test_a_server_that_gives_no_session_is_not_good(start, option):
+    with start(herd.site(body="resumption = off")) as d:
+        status, lines = probe(d, option, "-n", "3")
+        assert (status, lines[-1]) == (1, NOT_GOOD)
+        assert "The server gave no session." in lines
+        code, doc = clients.probe(d, option, "-n", "3")
+        assert (code, doc["good"]) == (1, False)
+        # A single connection cannot offer any.
+        status, lines = probe(d, option, "-n", "1")
+        assert (status, lines[-1]) == (0, GOOD)
+        assert "The server gave no session." not in lines
+
+
+@pytest.mark.parametrize("body, good", [
+    ("", False), ("early_data { mode = accept maximum = 8 }", False),
+    (EARLY, True),
+], ids=["none", "too many", "some"])
+def test_early_data_that_are_never_sent_are_not_good(start, early, body, good):
+    with start(herd.site(body=body)) as d:
+        status, lines = probe(d, "--early-data", early, "-n", "3")
+        assert (status, lines[-1]) == ((0, GOOD) if good else (1, NOT_GOOD))
+        assert ("Early data were never sent: no session allows as many bytes."
+                in lines) != good
+        assert probe(d, "--early-data", early, "-n", "1")[0] == 0
