@@ -36,8 +36,9 @@ static bool send_early(SSL *, const struct probe_options *, int64_t,
 static bool handshake(SSL *, int64_t, struct probe_result *);
 static void converse(SSL *, const struct probe_options *, int64_t, int64_t,
     struct probe_result *);
-static void await_ticket(SSL *, int64_t);
-static bool say(SSL *, const struct probe_options *, int64_t);
+static bool more(SSL *, int, int64_t, struct probe_result *);
+static void await_ticket(SSL *, int64_t, struct probe_result *);
+static void say(SSL *, const struct probe_options *, int64_t);
 static void read_answer(const char *, struct probe_result *);
 static int answer_number(const char *, const char *);
 static void describe(SSL *, struct probe_result *);
@@ -63,6 +64,8 @@ probe_client_init(struct probe_client *client,
 	    SSL_SESS_CACHE_NO_INTERNAL_STORE);
 	SSL_CTX_sess_set_new_cb(ctx, new_session_cb);
 	SSL_CTX_set_app_data(ctx, client);
+	/* Or a session would be spoilt by a server without close_notify. */
+	SSL_CTX_set_options(ctx, SSL_OP_IGNORE_UNEXPECTED_EOF);
 	if (options->ca != NULL) {
 		SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
 		if (SSL_CTX_load_verify_locations(ctx, options->ca, NULL) != 1)
@@ -319,7 +322,8 @@ handshake(SSL *ssl, int64_t deadline, struct probe_result *result)
  * The trace service answers a line with a line about the connection. Any other
  * server may answer what it likes, or nothing: reading goes on until there is
  * a line, the end, or no time left. TLS 1.3 sessions arrive meanwhile, and
- * who is here for one does not wait for what may never be said.
+ * who is here for one does not wait for what may never be said. A refusal is
+ * there to be read even where nothing can be said any more.
  */
 static void
 converse(SSL *ssl, const struct probe_options *o, int64_t begin,
@@ -328,13 +332,13 @@ converse(SSL *ssl, const struct probe_options *o, int64_t begin,
 	struct probe_client *client = SSL_CTX_get_app_data(
 	    SSL_get_SSL_CTX(ssl));
 	const SSL_SESSION *old = client->latest;
-	struct probe_result ignored;
 	char answer[ANSWER_MAX];
 	size_t n = 0;
-	int r;
+	int r = 1;
 
 	answer[0] = '\0';
-	r = result->early_accepted || say(ssl, o, deadline) ? 1 : -1;
+	if (!result->early_accepted)
+		say(ssl, o, deadline);
 	while (r > 0 && n < sizeof(answer) - 1 &&
 	    memchr(answer, '\n', n) == NULL) {
 		do {
@@ -344,7 +348,7 @@ converse(SSL *ssl, const struct probe_options *o, int64_t begin,
 			    (int)(sizeof(answer) - 1 - n));
 		} while (r <= 0 &&
 		    !(client->session_only && client->latest != old) &&
-		    again(ssl, r, deadline, &ignored, ""));
+		    more(ssl, r, deadline, result));
 		if (r > 0 && n == 0)
 			result->answer_ms = (double)(clock_mono_us() - begin) /
 			    1000;
@@ -352,8 +356,8 @@ converse(SSL *ssl, const struct probe_options *o, int64_t begin,
 		answer[n] = '\0';
 	}
 	read_answer(answer, result);
-	if (result->early_accepted)
-		await_ticket(ssl, deadline);
+	if (result->early_accepted && result->ok)
+		await_ticket(ssl, deadline, result);
 	/* Without this OpenSSL takes the session for a broken one. */
 	ERR_clear_error();
 	(void)SSL_shutdown(ssl);
@@ -361,14 +365,29 @@ converse(SSL *ssl, const struct probe_options *o, int64_t begin,
 }
 
 /*
+ * again() for reading. That nothing more comes is no failure, but an alert is:
+ * with TLS 1.3 the client's handshake is complete before the server looks at
+ * its certificate.
+ */
+static bool
+more(SSL *ssl, int r, int64_t deadline, struct probe_result *result)
+{
+	struct probe_result ignored;
+
+	if (SSL_get_error(ssl, r) != SSL_ERROR_SSL)
+		return again(ssl, r, deadline, &ignored, "");
+	result->ok = false;
+	return again(ssl, r, deadline, result, "after the handshake");
+}
+
+/*
  * An answer to early data overtakes the next session, which comes when the
  * server has got our Finished.
  */
 static void
-await_ticket(SSL *ssl, int64_t deadline)
+await_ticket(SSL *ssl, int64_t deadline, struct probe_result *result)
 {
 	struct probe_client *client;
-	struct probe_result ignored;
 	SSL_SESSION *old;
 	char answer[256];
 	int64_t soon;
@@ -384,11 +403,11 @@ await_ticket(SSL *ssl, int64_t deadline)
 		errno = 0;
 		r = SSL_read(ssl, answer, sizeof(answer));
 	} while (client->latest == old &&
-	    (r > 0 || again(ssl, r, soon, &ignored, "")));
+	    (r > 0 || more(ssl, r, soon, result)));
 }
 
 /* What was refused as early data is said again, as clients do. */
-static bool
+static void
 say(SSL *ssl, const struct probe_options *o, int64_t deadline)
 {
 	struct probe_result ignored;
@@ -403,7 +422,6 @@ say(SSL *ssl, const struct probe_options *o, int64_t deadline)
 		r = SSL_write_ex(ssl, word, o->early != NULL ? o->early_len :
 		    1, &n);
 	} while (r <= 0 && again(ssl, r, deadline, &ignored, ""));
-	return r == 1;
 }
 
 static void

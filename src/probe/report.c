@@ -38,7 +38,7 @@ void
 report_connection(const struct probe_options *o, unsigned number,
     const struct probe_result *r)
 {
-	char by[16], maker[16];
+	char answer[32] = "-", by[16], maker[16];
 
 	if (o->json) {
 		if (!in_list) {
@@ -57,10 +57,13 @@ report_connection(const struct probe_options *o, unsigned number,
 		return;
 	number_or_dash(by, sizeof(by), r->worker);
 	number_or_dash(maker, sizeof(maker), r->maker);
+	if (r->answer_ms > 0)
+		snprintf(answer, sizeof(answer), "%.2f ms", r->answer_ms);
 	printf("%5u  %-7s  %-11s  %-8s  worker %-4s  session of %-4s  "
-	    "%7.2f ms  answer %7.2f ms%s\n", number, r->version, r->resumed ? "resumed" :
-	    r->offered ? "NOT RESUMED" : "full", r->kind, by, maker,
-	    r->handshake_ms, r->answer_ms, !r->early_sent ? "" : r->early_accepted ?
+	    "%7.2f ms  answer %10s%s\n", number, r->version,
+	    r->resumed ? "resumed" : r->offered ? "NOT RESUMED" : "full",
+	    r->kind, by, maker, r->handshake_ms, answer,
+	    !r->early_sent ? "" : r->early_accepted ?
 	    "  early data accepted" : "  early data refused");
 }
 
@@ -89,7 +92,10 @@ json_connection(unsigned number, const struct probe_result *r)
 		json_bool(&document, "early_sent", r->early_sent);
 		json_bool(&document, "early_accepted", r->early_accepted);
 		json_real(&document, "handshake_ms", r->handshake_ms, 3);
-		json_real(&document, "answer_ms", r->answer_ms, 3);
+		if (r->answer_ms > 0)
+			json_real(&document, "answer_ms", r->answer_ms, 3);
+		else
+			json_null(&document, "answer_ms");
 		if (r->worker >= 0)
 			json_int(&document, "worker", r->worker);
 		if (r->maker >= 0)

@@ -2,11 +2,14 @@
 """tlsherd-probe: what it says, and when it says that all is good."""
 
 import os
+import ssl
 
 import pytest
 
+import backend
 import clients
 import herd
+import pki
 
 GOOD = "Good: everything that should resume did."
 NOT_GOOD = "NOT GOOD: see above for what failed or did not resume."
@@ -55,3 +58,43 @@ def test_early_data_that_are_never_sent_are_not_good(start, early, body, good):
         assert ("Early data were never sent: no session allows as many bytes."
                 in lines) != good
         assert probe(d, "--early-data", early, "-n", "1")[0] == 0
+
+
+def test_a_refusal_after_the_handshake(start):
+    """Where the client's is complete before its certificate is looked at."""
+    section = pki.section("default", "server", more=f"""
+        client_certificate = required
+        ca = "{pki.path("clients.pem")}" """)
+    with start(herd.site(certificate=section)) as d:
+        status, lines = probe(d, "-3", "-n", "2")
+        assert (status, lines[-1]) == (1, NOT_GOOD)
+        assert ("    1  failed: after the handshake: "
+                "tlsv13 alert certificate required") in lines
+        code, doc = clients.probe(d, "-3", "-n", "2")
+        assert (code, doc["good"]) == (1, False)
+        assert [c["ok"] for c in doc["versions"][0]["connections"]] == [False]
+        assert probe(d, "--cert", pki.path("alice.both"), "-n", "2")[0] == 0
+
+
+def test_no_answer_takes_no_time(start):
+    with start(herd.site("discard")) as d:
+        options = ["-3", "-n", "1", "--timeout", "1s"]
+        status, lines = probe(d, *options)
+        assert (status, lines[-1]) == (0, GOOD)
+        assert lines[1].endswith("  answer          -")
+        _, doc = clients.probe(d, *options)
+        seen, = doc["versions"][0]["connections"]
+        assert seen["ok"] and seen["answer_ms"] is None
+
+
+def test_an_end_without_close_notify_spoils_nothing():
+    ctx = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    ctx.load_cert_chain(pki.path("server.pem"), pki.path("server.key"))
+
+    def serve(sock):
+        with ctx.wrap_socket(sock, server_side=True) as tls:
+            tls.recv(1)
+
+    with backend.Backend(serve) as b:
+        assert probe(b.address, "-3", "-n", "3")[0] == 0
+        b.wait_results(3)
