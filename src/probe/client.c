@@ -101,6 +101,7 @@ new_session_cb(SSL *ssl, SSL_SESSION *session)
 	client = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
 	SSL_SESSION_free(client->latest);
 	client->latest = session;
+	client->sessions++;
 	return 1; /* the reference is ours now */
 }
 
@@ -331,7 +332,7 @@ converse(SSL *ssl, const struct probe_options *o, int64_t begin,
 {
 	struct probe_client *client = SSL_CTX_get_app_data(
 	    SSL_get_SSL_CTX(ssl));
-	const SSL_SESSION *old = client->latest;
+	uint64_t before = client->sessions;
 	char answer[ANSWER_MAX];
 	size_t n = 0;
 	int r = 1;
@@ -347,7 +348,7 @@ converse(SSL *ssl, const struct probe_options *o, int64_t begin,
 			r = SSL_read(ssl, answer + n,
 			    (int)(sizeof(answer) - 1 - n));
 		} while (r <= 0 &&
-		    !(client->session_only && client->latest != old) &&
+		    !(client->session_only && client->sessions > before) &&
 		    more(ssl, r, deadline, result));
 		if (r > 0 && n == 0)
 			result->answer_ms = (double)(clock_mono_us() - begin) /
@@ -388,13 +389,13 @@ static void
 await_ticket(SSL *ssl, int64_t deadline, struct probe_result *result)
 {
 	struct probe_client *client;
-	SSL_SESSION *old;
 	char answer[256];
+	uint64_t before;
 	int64_t soon;
 	int r;
 
 	client = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
-	old = client->latest;
+	before = client->sessions;
 	soon = clock_mono_us() + TICKET_WAIT_US;
 	if (soon > deadline)
 		soon = deadline;
@@ -402,7 +403,7 @@ await_ticket(SSL *ssl, int64_t deadline, struct probe_result *result)
 		ERR_clear_error();
 		errno = 0;
 		r = SSL_read(ssl, answer, sizeof(answer));
-	} while (client->latest == old &&
+	} while (client->sessions == before &&
 	    (r > 0 || more(ssl, r, soon, result)));
 }
 

@@ -59,6 +59,7 @@ struct probe_client {
 	const struct probe_options *options;
 	SSL_CTX *ctx;
 	SSL_SESSION *latest; /* made by the last connection; NULL: none */
+	uint64_t sessions;   /* made so far: the address tells no new one */
 	bool session_only;   /* no connection goes on when it has made one */
 };
 

@@ -158,12 +158,12 @@ static SSL_SESSION *
 new_session(struct probe_client *client)
 {
 	struct probe_result result;
-	SSL_SESSION *old = client->latest;
+	uint64_t before = client->sessions;
 	int tries;
 
 	for (tries = 0; tries < CONNECT_TRIES; tries++) {
 		probe_connect(client, NULL, &result);
-		if (result.ok && client->latest != old)
+		if (result.ok && client->sessions > before)
 			return client->latest;
 	}
 	return NULL;

@@ -101,6 +101,28 @@ def relay(client, server):
             (server if sock is client else client).sendall(data)
 
 
+def records(data):
+    """How many TLS records are complete."""
+    n, end = -1, 0
+    while end <= len(data):
+        end += 5 + int.from_bytes(data[end + 3:end + 5], "big")
+        n += 1
+    return n
+
+
+def relay_tickets(client, server):
+    """relay(), and two tickets come together."""
+    server.sendall(client.recv(65536))
+    while client not in select.select([client, server], [], [])[0]:
+        client.sendall(server.recv(65536))
+    server.sendall(client.recv(65536))
+    tickets = b""
+    while records(tickets) < 2:
+        tickets += server.recv(65536)
+    client.sendall(tickets)
+    return relay(client, server)
+
+
 def replay_told(address, early, *options):
     """Exit status and last line of six copies."""
     done = herd.run(herd.PROBE, "--early-data", early, "--replay", "5",
@@ -140,21 +162,22 @@ def test_a_wish_for_another_key_share_is_an_answer(start, early):
         assert replay(d, early, 9)["refused"] == 10
 
 
-def test_who_accepts_copies_is_found_out(early):
+@pytest.mark.parametrize("sessions", [1, 3])
+def test_who_accepts_copies_is_found_out(early, sessions):
     """s_server serves one after the other, and has to be told to go on."""
     turn, one = itertools.count(), threading.Lock()
 
     def serve(sock):
         with one, clients.tcp(("127.0.0.1", port)) as server:
-            if next(turn) == 0:
-                return relay(sock, server)
+            if next(turn) < sessions:
+                return relay_tickets(sock, server)
             server.sendall(sock.recv(65536))
             sock.sendall(server.recv(65536))
         return backend.read_all(sock)
 
     with subprocess.Popen(
             ["openssl", "s_server", "-accept", "127.0.0.1:0", "-tls1_3",
-             "-early_data", "-no_anti_replay",
+             "-early_data", "-no_anti_replay", "-num_tickets", "2",
              "-cert", pki.path("server.pem"), "-key", pki.path("server.key")],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL, text=True) as server:
@@ -162,7 +185,8 @@ def test_who_accepts_copies_is_found_out(early):
             port = next(int(line.rsplit(":", 1)[1]) for line in server.stdout
                         if line.startswith("ACCEPT"))
             with backend.Backend(serve) as b:
-                assert replay_told(b.address, early) == (
+                assert replay_told(b.address, early,
+                                   "--sessions", str(sessions)) == (
                     1, "NOT GOOD: early data were accepted more than once.")
         finally:
             server.kill()
