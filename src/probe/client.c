@@ -18,6 +18,7 @@
 #include <netinet/tcp.h>
 
 #include <openssl/err.h>
+#include <openssl/x509v3.h>
 
 #include "base/clock.h"
 #include "base/fd.h"
@@ -28,6 +29,9 @@
 
 static int new_session_cb(SSL *, SSL_SESSION *);
 static int set_alpn(SSL_CTX *, const char *);
+static bool set_name(SSL *, const struct probe_options *);
+static bool set_host(SSL *, const struct probe_options *);
+static const char *failure(SSL *);
 static const char *reason(void);
 static bool wait_for(int, short, int64_t);
 static bool again(SSL *, int, int64_t, struct probe_result *, const char *);
@@ -126,6 +130,19 @@ set_alpn(SSL_CTX *ctx, const char *list)
 	return SSL_CTX_set_alpn_protos(ctx, wire, (unsigned)n) == 0 ? 0 : -1;
 }
 
+/* reason(), and of a certificate what is wrong with it. */
+static const char *
+failure(SSL *ssl)
+{
+	unsigned long e = ERR_peek_error();
+
+	if (ERR_GET_LIB(e) != ERR_LIB_SSL ||
+	    ERR_GET_REASON(e) != SSL_R_CERTIFICATE_VERIFY_FAILED)
+		return reason();
+	ERR_clear_error();
+	return X509_verify_cert_error_string(SSL_get_verify_result(ssl));
+}
+
 static const char *
 reason(void)
 {
@@ -176,7 +193,6 @@ probe_client_ssl(struct probe_client *client, SSL_SESSION *session)
 {
 	const struct probe_options *o = client->options;
 	SSL_SESSION *copy = NULL;
-	char *name;
 	SSL *ssl;
 
 	if ((ssl = SSL_new(client->ctx)) == NULL)
@@ -191,13 +207,52 @@ probe_client_ssl(struct probe_client *client, SSL_SESSION *session)
 		}
 		SSL_SESSION_free(copy);
 	}
-	name = o->sni != NULL ? strdup(o->sni) : NULL;
-	if (name != NULL)
-		(void)SSL_set_tlsext_host_name(ssl, name);
-	if (name != NULL && o->ca != NULL)
-		(void)SSL_set1_host(ssl, name);
-	free(name);
+	if (!set_name(ssl, o)) {
+		SSL_free(ssl);
+		return NULL;
+	}
 	return ssl;
+}
+
+/*
+ * Who is asked for, and with --ca who the certificate must name: the host, or
+ * the address that is called. A Unix socket has no name but that of --sni.
+ */
+static bool
+set_name(SSL *ssl, const struct probe_options *o)
+{
+	const struct sockaddr_in *in = (const void *)&o->addr.ss;
+	const struct sockaddr_in6 *in6 = (const void *)&o->addr.ss;
+	X509_VERIFY_PARAM *param = SSL_get0_param(ssl);
+
+	if (o->sni != NULL)
+		return set_host(ssl, o);
+	if (o->ca == NULL)
+		return true;
+	switch (o->addr.ss.ss_family) {
+	case AF_INET:
+		return X509_VERIFY_PARAM_set1_ip(param,
+		    (const unsigned char *)&in->sin_addr,
+		    sizeof(in->sin_addr)) == 1;
+	case AF_INET6:
+		return X509_VERIFY_PARAM_set1_ip(param,
+		    (const unsigned char *)&in6->sin6_addr,
+		    sizeof(in6->sin6_addr)) == 1;
+	default:
+		return true;
+	}
+}
+
+static bool
+set_host(SSL *ssl, const struct probe_options *o)
+{
+	char *name = strdup(o->sni); /* OpenSSL's macro takes no const */
+	bool good;
+
+	good = name != NULL && SSL_set_tlsext_host_name(ssl, name) == 1 &&
+	    (o->ca == NULL || SSL_set1_host(ssl, name) == 1);
+	free(name);
+	return good;
 }
 
 bool
@@ -269,7 +324,7 @@ again(SSL *ssl, int r, int64_t deadline, struct probe_result *result,
 		return false;
 	default:
 		snprintf(result->error, sizeof(result->error), "%s: %s", what,
-		    reason());
+		    failure(ssl));
 		return false;
 	}
 	if (wait_for(SSL_get_fd(ssl), events, deadline))

@@ -10,6 +10,7 @@ import backend
 import clients
 import herd
 import pki
+from test_listeners import ipv6
 
 GOOD = "Good: everything that should resume did."
 NOT_GOOD = "NOT GOOD: see above for what failed or did not resume."
@@ -98,3 +99,33 @@ def test_an_end_without_close_notify_spoils_nothing():
     with backend.Backend(serve) as b:
         assert probe(b.address, "-3", "-n", "3")[0] == 0
         b.wait_results(3)
+
+
+def certificate(tmp, names):
+    """A section with a certificate that verifies itself, and its file."""
+    chain, key = os.path.join(tmp, "chain"), os.path.join(tmp, "key")
+    done = herd.run(
+        "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+        "ec_paramgen_curve:P-256", "-nodes", "-days", "3", "-subj", "/CN=x",
+        "-addext", f"subjectAltName={names}", "-keyout", key, "-out", chain)
+    assert done.returncode == 0, done.stderr
+    return f'certificate "x" {{ chain = "{chain}" key = "{key}" }}', chain
+
+
+@pytest.mark.parametrize("address", [
+    "127.0.0.1:0", pytest.param("[::1]:0", marks=ipv6), "unix:{}/s"])
+@pytest.mark.parametrize("names, options, says", [
+    ("IP:127.0.0.1,IP:::1", [], None),
+    ("IP:127.0.0.2,IP:::2,DNS:127.0.0.1", [], "IP address mismatch"),
+    ("DNS:name.example", ["--sni", "name.example"], None),
+    ("IP:127.0.0.1,IP:::1", ["--sni", "name.example"], "hostname mismatch"),
+], ids=["address", "another address", "name", "another name"])
+def test_ca_verifies_whom_it_calls(start, tmp, address, names, options, says):
+    section, chain = certificate(tmp, names)
+    with start(herd.site(address=address.format(tmp),
+                         certificate=section)) as d:
+        status, lines = probe(d, "--ca", chain, "-n", "2", *options)
+        if address.startswith("unix:") and not options:
+            says = None  # there is nothing that it could be compared with
+        assert (status, lines[-1]) == ((1, NOT_GOOD) if says else (0, GOOD))
+        assert (f"    1  failed: handshake: {says}" in lines) == bool(says)
