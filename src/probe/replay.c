@@ -64,8 +64,8 @@ struct copy {
 	size_t len;
 };
 
-static bool flight_make(struct probe_client *, struct flight *);
-static SSL_SESSION *new_session(struct probe_client *);
+static bool flight_make(struct probe_client *, struct flight *, struct err *);
+static SSL_SESSION *new_session(struct probe_client *, struct err *);
 static void flight_free(struct flight *);
 static struct copy *shuffled(struct flight *, const struct probe_options *,
     size_t *);
@@ -99,7 +99,7 @@ probe_replay(struct probe_client *client, struct probe_replay *r,
 	client->session_only = true;
 	flights = xcalloc(o->sessions, sizeof(*flights));
 	for (good = true; good && r->sessions < o->sessions; r->sessions++)
-		good = flight_make(client, &flights[r->sessions]);
+		good = flight_make(client, &flights[r->sessions], err);
 	if (good) {
 		r->flight = flights[0].len;
 		copies = shuffled(flights, o, &n);
@@ -110,9 +110,7 @@ probe_replay(struct probe_client *client, struct probe_replay *r,
 			if (flights[i].accepted > r->most)
 				r->most = flights[i].accepted;
 		free(copies);
-	} else
-		err_set(err, NULL, "there is no session that allows %zu bytes "
-		    "of early data", o->early_len);
+	}
 	for (i = 0; i < o->sessions; i++)
 		flight_free(&flights[i]);
 	free(flights);
@@ -127,7 +125,7 @@ probe_replay_good(const struct probe_replay *r)
 
 /* A session of its own for each flight; memory in place of a socket. */
 static bool
-flight_make(struct probe_client *client, struct flight *f)
+flight_make(struct probe_client *client, struct flight *f, struct err *err)
 {
 	const struct probe_options *o = client->options;
 	SSL_SESSION *session;
@@ -135,16 +133,23 @@ flight_make(struct probe_client *client, struct flight *f)
 	size_t n;
 	long len;
 
-	session = new_session(client);
-	if (session == NULL ||
-	    SSL_SESSION_get_max_early_data(session) < o->early_len)
+	session = new_session(client, err);
+	if (session == NULL)
 		return false;
+	if (SSL_SESSION_get_max_early_data(session) < o->early_len) {
+		err_set(err, NULL, "the server's sessions do not allow %zu "
+		    "bytes of early data", o->early_len);
+		return false;
+	}
 	f->ssl = probe_client_ssl(client, session);
-	if (f->ssl == NULL)
+	if (f->ssl != NULL)
+		SSL_set_bio(f->ssl, BIO_new(BIO_s_mem()),
+		    BIO_new(BIO_s_mem()));
+	if (f->ssl == NULL || SSL_write_early_data(f->ssl, o->early,
+	    o->early_len, &n) != 1) {
+		err_set(err, NULL, "OpenSSL: there is no first flight");
 		return false;
-	SSL_set_bio(f->ssl, BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()));
-	if (SSL_write_early_data(f->ssl, o->early, o->early_len, &n) != 1)
-		return false;
+	}
 	len = BIO_get_mem_data(SSL_get_wbio(f->ssl), &p);
 	f->len = (size_t)len;
 	f->data = xcalloc(1, f->len);
@@ -155,7 +160,7 @@ flight_make(struct probe_client *client, struct flight *f)
 
 /* The server may be reloading, or losing workers, just now. */
 static SSL_SESSION *
-new_session(struct probe_client *client)
+new_session(struct probe_client *client, struct err *err)
 {
 	struct probe_result result;
 	uint64_t before = client->sessions;
@@ -166,6 +171,8 @@ new_session(struct probe_client *client)
 		if (result.ok && client->sessions > before)
 			return client->latest;
 	}
+	err_set(err, NULL, "%s", result.ok ? "the server gave no session" :
+	    result.error);
 	return NULL;
 }
 

@@ -2,6 +2,7 @@
 """tlsherd-probe: what it says, and when it says that all is good."""
 
 import os
+import socket
 import ssl
 
 import pytest
@@ -129,3 +130,36 @@ def test_ca_verifies_whom_it_calls(start, tmp, address, names, options, says):
             says = None  # there is nothing that it could be compared with
         assert (status, lines[-1]) == ((1, NOT_GOOD) if says else (0, GOOD))
         assert (f"    1  failed: handshake: {says}" in lines) == bool(says)
+
+
+def refused_port():
+    """One that nobody listens to."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return sock.getsockname()[1]
+
+
+def nothing_to_replay(target, early, *options):
+    """What the probe says for want of a flight."""
+    done = herd.run(herd.PROBE, "--early-data", early, "--replay", "5",
+                    *options, target)
+    assert done.returncode == 1
+    return done.stderr.removeprefix("tlsherd-probe: ").rstrip("\n")
+
+
+@pytest.mark.parametrize("body, options, says", [
+    ("resumption = off", ["--timeout", "1s"], "the server gave no session"),
+    ("", [], "the server's sessions do not allow 9 bytes of early data"),
+    ("", ["--ca", "alice.pem"],
+     "handshake: unable to get local issuer certificate"),
+], ids=["no session", "no early data", "no handshake"])
+def test_why_there_is_nothing_to_replay(start, early, body, options, says):
+    with start(herd.site(body=body)) as d:
+        options = [pki.path(o) if o.endswith(".pem") else o for o in options]
+        assert nothing_to_replay(d.address(), early, *options) == says
+
+
+def test_nobody_to_replay_to(early):
+    target = f"127.0.0.1:{refused_port()}"
+    assert nothing_to_replay(target, early) == (
+        f"cannot connect to {target}: Connection refused")
