@@ -57,8 +57,12 @@ static unsigned parse_number(const char *, const char *, unsigned);
 static void parse_early(const char *, struct probe_options *);
 static void check_early(const struct probe_options *);
 static void set_sni(struct probe_options *, char *, size_t);
-static bool probe_version(const struct probe_options *, int, const char *);
+static void client_init(struct probe_client *, const struct probe_options *,
+    int);
+static bool probe_versions(const struct probe_options *);
+static bool probe_version(struct probe_client *, const char *);
 static bool replay(const struct probe_options *);
+_Noreturn static void fail(const struct probe_options *, const char *);
 static bool enough(const struct probe_options *, const struct probe_tally *,
     unsigned);
 static SSL_SESSION *next_session(const struct probe_options *,
@@ -70,7 +74,7 @@ main(int argc, char **argv)
 {
 	struct probe_options o;
 	struct err err;
-	bool good = true;
+	bool good;
 	char host[256];
 
 	(void)signal(SIGPIPE, SIG_IGN);
@@ -80,13 +84,7 @@ main(int argc, char **argv)
 		return 2;
 	}
 	set_sni(&o, host, sizeof(host));
-	report_begin(&o);
-	if (o.replay > 0)
-		good = replay(&o);
-	else if (o.tls12)
-		good = probe_version(&o, TLS1_2_VERSION, "TLS 1.2") && good;
-	if (o.replay == 0 && o.tls13)
-		good = probe_version(&o, TLS1_3_VERSION, "TLS 1.3") && good;
+	good = o.replay > 0 ? replay(&o) : probe_versions(&o);
 	free(o.early);
 	if (report_end(&o, good) == -1) {
 		perror("tlsherd-probe: standard output");
@@ -290,37 +288,65 @@ set_sni(struct probe_options *o, char *host, size_t size)
 		o->sni = host;
 }
 
-static bool
-probe_version(const struct probe_options *o, int version, const char *name)
+static void
+client_init(struct probe_client *client, const struct probe_options *o,
+    int version)
 {
-	struct probe_tally *tally;
-	struct probe_client client;
-	struct probe_result result;
-	SSL_SESSION *first = NULL, *session = NULL;
 	struct err err;
-	bool good;
 
-	tally = calloc(1, sizeof(*tally));
-	if (tally == NULL ||
-	    probe_client_init(&client, o, version, &err) == -1) {
-		fprintf(stderr, "tlsherd-probe: %s\n", tally == NULL ?
-		    "out of memory" : err.text);
+	if (probe_client_init(client, o, version, &err) == -1) {
+		fprintf(stderr, "tlsherd-probe: %s\n", err.text);
 		exit(2);
 	}
+}
+
+/* What is wrong with the options is found out before anything is printed. */
+static bool
+probe_versions(const struct probe_options *o)
+{
+	struct probe_client tls12, tls13;
+	bool good = true;
+
+	if (o->tls12)
+		client_init(&tls12, o, TLS1_2_VERSION);
+	if (o->tls13)
+		client_init(&tls13, o, TLS1_3_VERSION);
+	report_begin(o);
+	if (o->tls12) {
+		good = probe_version(&tls12, "TLS 1.2") && good;
+		probe_client_release(&tls12);
+	}
+	if (o->tls13) {
+		good = probe_version(&tls13, "TLS 1.3") && good;
+		probe_client_release(&tls13);
+	}
+	return good;
+}
+
+static bool
+probe_version(struct probe_client *client, const char *name)
+{
+	const struct probe_options *o = client->options;
+	struct probe_tally *tally;
+	struct probe_result result;
+	SSL_SESSION *first = NULL, *session = NULL;
+	bool good;
+
+	if ((tally = calloc(1, sizeof(*tally))) == NULL)
+		fail(o, "out of memory");
 	tally->version = name;
 	do {
-		probe_connect(&client, session, &result);
+		probe_connect(client, session, &result);
 		probe_tally_add(tally, &result);
 		report_connection(o, tally->connections, &result);
-		if (first == NULL && client.latest != NULL &&
-		    SSL_SESSION_up_ref(client.latest) == 1)
-			first = client.latest;
-		session = next_session(o, &client, tally, &result, first);
+		if (first == NULL && client->latest != NULL &&
+		    SSL_SESSION_up_ref(client->latest) == 1)
+			first = client->latest;
+		session = next_session(o, client, tally, &result, first);
 	} while (result.ok && !enough(o, tally, tally->connections));
 	report_tally(o, tally);
 	good = probe_tally_good(tally, o);
 	SSL_SESSION_free(first);
-	probe_client_release(&client);
 	free(tally);
 	return good;
 }
@@ -333,15 +359,24 @@ replay(const struct probe_options *o)
 	struct err err;
 	bool good;
 
-	if (probe_client_init(&client, o, TLS1_3_VERSION, &err) == -1 ||
-	    !probe_replay(&client, &r, &err)) {
-		fprintf(stderr, "tlsherd-probe: %s\n", err.text);
-		exit(1);
-	}
+	client_init(&client, o, TLS1_3_VERSION);
+	good = probe_replay(&client, &r, &err);
+	report_begin(o);
+	if (!good)
+		fail(o, err.text);
 	report_replay(o, &r);
 	good = probe_replay_good(&r);
 	probe_client_release(&client);
 	return good;
+}
+
+/* After report_begin(). */
+static void
+fail(const struct probe_options *o, const char *text)
+{
+	if (report_failure(o, text) == -1)
+		perror("tlsherd-probe: standard output");
+	exit(1);
 }
 
 static bool

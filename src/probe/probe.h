@@ -137,7 +137,12 @@ void report_connection(const struct probe_options *, unsigned number,
     const struct probe_result *);
 void report_tally(const struct probe_options *, const struct probe_tally *);
 void report_replay(const struct probe_options *, const struct probe_replay *);
-/* Returns 0, or -1 when the output could not be written. */
+/*
+ * The end; report_failure() when nothing can follow report_begin(), or the
+ * version before, because of text. Each returns 0, or -1 when the output
+ * could not be written.
+ */
+int report_failure(const struct probe_options *, const char *text);
 int report_end(const struct probe_options *, bool good);
 
 #endif

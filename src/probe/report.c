@@ -246,6 +246,20 @@ replay_verdict(const struct probe_replay *r)
 }
 
 int
+report_failure(const struct probe_options *o, const char *text)
+{
+	if (!o->json) {
+		fprintf(stderr, "tlsherd-probe: %s\n", text);
+		return fflush(stdout) == 0 ? 0 : -1;
+	}
+	json_array_end(&document);
+	json_string(&document, "error", text);
+	json_bool(&document, "good", false);
+	json_object_end(&document);
+	return json_finish(&document);
+}
+
+int
 report_end(const struct probe_options *o, bool good)
 {
 	if (o->json) {

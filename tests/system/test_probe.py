@@ -143,7 +143,11 @@ def nothing_to_replay(target, early, *options):
     """What the probe says for want of a flight."""
     done = herd.run(herd.PROBE, "--early-data", early, "--replay", "5",
                     *options, target)
+    code, doc = clients.probe(target, "--early-data", early, "--replay", "5",
+                              *options)
+    assert (code, doc["good"], doc["versions"]) == (1, False, [])
     assert done.returncode == 1
+    assert done.stderr == f"tlsherd-probe: {doc['error']}\n"
     return done.stderr.removeprefix("tlsherd-probe: ").rstrip("\n")
 
 
@@ -163,3 +167,13 @@ def test_nobody_to_replay_to(early):
     target = f"127.0.0.1:{refused_port()}"
     assert nothing_to_replay(target, early) == (
         f"cannot connect to {target}: Connection refused")
+
+
+@pytest.mark.parametrize("options", [[], ["--replay", "5"]])
+def test_what_is_wrong_with_options_is_no_document(early, options):
+    target = f"127.0.0.1:{refused_port()}"
+    done = herd.run(herd.PROBE, "--json", "--early-data", early, "--ca",
+                    "/nothing", *options, target)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == ("tlsherd-probe: --ca /nothing: "
+                           "No such file or directory\n")
