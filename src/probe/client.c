@@ -18,6 +18,7 @@
 #include <netinet/tcp.h>
 
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
 #include "base/clock.h"
@@ -28,6 +29,8 @@
 #define TICKET_WAIT_US 1000000
 
 static int new_session_cb(SSL *, SSL_SESSION *);
+static int load_cert(SSL_CTX *, const struct probe_options *, struct err *);
+static bool has_none(void);
 static int set_alpn(SSL_CTX *, const char *);
 static bool set_name(SSL *, const struct probe_options *);
 static bool set_host(SSL *, const struct probe_options *);
@@ -76,12 +79,8 @@ probe_client_init(struct probe_client *client,
 			return err_set(err, NULL, "--ca %s: %s", options->ca,
 			    reason());
 	}
-	if (options->cert != NULL &&
-	    (SSL_CTX_use_certificate_chain_file(ctx, options->cert) != 1 ||
-	    SSL_CTX_use_PrivateKey_file(ctx, options->key != NULL ?
-	    options->key : options->cert, SSL_FILETYPE_PEM) != 1))
-		return err_set(err, NULL, "--cert %s: %s", options->cert,
-		    reason());
+	if (options->cert != NULL && load_cert(ctx, options, err) == -1)
+		return -1;
 	if (options->alpn != NULL && set_alpn(ctx, options->alpn) == -1)
 		return err_set(err, NULL, "--alpn %s: names of 1 to 255 "
 		    "characters with commas between them are expected",
@@ -107,6 +106,35 @@ new_session_cb(SSL *ssl, SSL_SESSION *session)
 	client->latest = session;
 	client->sessions++;
 	return 1; /* the reference is ours now */
+}
+
+static int
+load_cert(SSL_CTX *ctx, const struct probe_options *o, struct err *err)
+{
+	const char *key = o->key != NULL ? o->key : o->cert;
+
+	if (SSL_CTX_use_certificate_chain_file(ctx, o->cert) != 1)
+		return err_set(err, NULL, "--cert %s: %s", o->cert,
+		    has_none() ? "no certificate in the file" : reason());
+	if (SSL_CTX_use_PrivateKey_file(ctx, key, SSL_FILETYPE_PEM) == 1)
+		return 0;
+	if (o->key != NULL)
+		return err_set(err, NULL, "--key %s: %s", key,
+		    has_none() ? "no private key in the file" : reason());
+	return err_set(err, NULL, "--cert %s: %s", key, has_none() ?
+	    "no private key in the file, and no --key" : reason());
+}
+
+/* Is it OpenSSL's last error that a PEM file has nothing of its kind? */
+static bool
+has_none(void)
+{
+	unsigned long e = ERR_peek_error();
+
+	return (ERR_GET_LIB(e) == ERR_LIB_PEM &&
+	    ERR_GET_REASON(e) == PEM_R_NO_START_LINE) ||
+	    (ERR_GET_LIB(e) == ERR_LIB_OSSL_DECODER &&
+	    ERR_GET_REASON(e) == ERR_R_UNSUPPORTED);
 }
 
 /* "a,b" → 1 a 1 b */

@@ -177,3 +177,21 @@ def test_what_is_wrong_with_options_is_no_document(early, options):
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == ("tlsherd-probe: --ca /nothing: "
                            "No such file or directory\n")
+
+
+@pytest.mark.parametrize("cert, key, says", [
+    ("alice.pem", None,
+     "--cert {}: no private key in the file, and no --key"),
+    ("alice.pem", "alice.csr", "--key {}: no private key in the file"),
+    ("alice.pem", "nothing", "--key {}: No such file or directory"),
+    ("alice.pem", "mallory.key", "--key {}: key values mismatch"),
+    ("alice.key", None, "--cert {}: no certificate in the file"),
+    ("nothing", "alice.key", "--cert {}: No such file or directory"),
+])
+def test_client_certificates_that_are_none(cert, key, says):
+    options = ["--cert", pki.path(cert)]
+    options += ["--key", pki.path(key)] if key else []
+    done = herd.run(herd.PROBE, *options, "127.0.0.1:1")
+    assert (done.returncode, done.stdout) == (2, "")
+    path = pki.path(key if says.startswith("--key") else cert)
+    assert done.stderr == f"tlsherd-probe: {says.format(path)}\n"
