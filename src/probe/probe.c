@@ -171,7 +171,7 @@ parse_option(int c, struct probe_options *o)
 		if (units_parse_duration(optarg, &ms) == -1 || ms < 1 ||
 		    ms > 3600000)
 			bad("--timeout", optarg,
-			    "is not a duration, such as 500ms or 10s");
+			    "is not a duration from 1ms to 1h");
 		o->timeout_ms = (int)ms;
 		break;
 	case OPT_EARLY_DATA:
@@ -234,11 +234,14 @@ static unsigned
 parse_number(const char *option, const char *text, unsigned max)
 {
 	unsigned long n;
-	char *end;
+	char *end, what[64];
 
 	n = strtoul(text, &end, 10);
-	if (*text < '0' || *text > '9' || *end != '\0' || n < 1 || n > max)
-		bad(option, text, "is not a number in range");
+	if (*text < '0' || *text > '9' || *end != '\0' || n < 1 || n > max) {
+		snprintf(what, sizeof(what), "is not a number from 1 to %u",
+		    max);
+		bad(option, text, what);
+	}
 	return (unsigned)n;
 }
 

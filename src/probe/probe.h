@@ -12,7 +12,7 @@
 #include "base/addr.h"
 #include "base/err.h"
 
-#define PROBE_WORKERS_MAX 256
+#define PROBE_WORKERS_MAX 1024 /* as many as tlsherd can have */
 #define PROBE_EARLY_MAX 16384
 
 struct probe_options {

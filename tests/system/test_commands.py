@@ -352,7 +352,14 @@ def test_control_usage(tmp):
     (["--sessions", "5"], "--sessions needs --replay"),
     (["-2", "--early-data", "/etc/passwd"],
      "--early-data cannot be given with -2: TLS 1.2 has none"),
-    (["--replay", "x"], '--replay: "x" is not a number in range'),
+    (["--replay", "x"], '--replay: "x" is not a number from 1 to 1000000'),
+    (["-n", "0"], '-n: "0" is not a number from 1 to 1000000'),
+    (["--workers", "1025"],
+     '--workers: "1025" is not a number from 1 to 1024'),
+    (["--sessions", "100001"],
+     '--sessions: "100001" is not a number from 1 to 100000'),
+    (["--timeout", "2h"], '--timeout: "2h" is not a duration from 1ms to 1h'),
+    (["--timeout", "x"], '--timeout: "x" is not a duration from 1ms to 1h'),
 ])
 def test_probe_usage(options, says):
     done = herd.run(herd.PROBE, *options, "127.0.0.1:1")

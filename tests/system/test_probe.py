@@ -195,3 +195,21 @@ def test_client_certificates_that_are_none(cert, key, says):
     assert (done.returncode, done.stdout) == (2, "")
     path = pki.path(key if says.startswith("--key") else cert)
     assert done.stderr == f"tlsherd-probe: {says.format(path)}\n"
+
+
+def test_workers_are_as_many_as_tlsherd_can_have():
+    ctx = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    ctx.load_cert_chain(pki.path("server.pem"), pki.path("server.key"))
+
+    def serve(sock):
+        with ctx.wrap_socket(sock, server_side=True) as tls:
+            tls.recv(1)
+            tls.sendall(b"worker=1023 resumed=full\n")
+
+    with backend.Backend(serve) as b:
+        code, doc = clients.probe(b.address, "-3", "-n", "1", "--workers",
+                                  "1024")
+        seen = doc["versions"][0]
+        assert (code, seen["workers"]) == (0, 1024)
+        assert seen["connections"][0]["worker"] == 1023
+        assert len(seen["resumptions"]) == 1024
