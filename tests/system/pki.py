@@ -111,5 +111,13 @@ def build(where):
     make("stranger", "strangers")
     make_crl("clients", "empty.crl")
     make_crl("clients", "mallory.crl", ["mallory"])
+    make_intermediate("branch", "clients")
+    make("bob", "branch")
+    make("trudy", "branch")
+    make_crl("branch", "trudy.crl", ["trudy"])
+    make_crl("clients", "branch.crl", ["branch"])
+    join("branches.pem", "branch.pem", "clients.pem")
+    join("good.crl", "trudy.crl", "mallory.crl")
+    join("bad.crl", "trudy.crl", "branch.crl")
     _openssl("pkey", "-in", "server.key", "-aes128", "-passout", "pass:x",
              "-out", "encrypted.key")

@@ -235,6 +235,22 @@ def test_revoked_by_reload(start, tmp, kind):
         assert again.served and again.reused
 
 
+@pytest.mark.parametrize("ca", ["branch.pem", "branches.pem"])
+def test_intermediate_ca(start, kind, ca):
+    """With its root beside it or alone; in the end it is revoked itself."""
+    good = "trudy.crl" if ca == "branch.pem" else "good.crl"
+    with start(guarded(kind, ca=ca, crl=pki.path(good))) as d:
+        made = sessions_of(d, kind, "bob")
+        mark = d.mark()
+        assert not offer.one(d.target(), kind.version, cert="trudy").served
+        d.wait_connections(1, mark, client_cert="revoked")
+        reload(d, guarded(kind, ca=ca, crl=pki.path("bad.crl")))
+        mark = d.mark()
+        for answer in comes_back(d, kind, "bob", made["bob"]):
+            assert not answer.served and not answer.reused
+        d.wait_connections(1, mark, client_cert="revoked")
+
+
 def test_other_ca_by_reload(start, kind):
     with start(guarded(kind)) as d:
         made = sessions_of(d, kind, "alice")

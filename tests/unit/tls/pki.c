@@ -29,6 +29,8 @@ static const struct {
 	[PKI_CA1] = { "ca1", PKI_CA1, 1, -YEAR, YEAR },
 	[PKI_CA2] = { "ca2", PKI_CA2, 1, -YEAR, YEAR },
 	[PKI_INTER] = { "inter", PKI_CA1, 1, -YEAR, YEAR },
+	[PKI_INTER2] = { "inter2", PKI_CA2, 1, -YEAR, YEAR },
+	[PKI_SUB] = { "sub", PKI_INTER, 1, -YEAR, YEAR },
 	[PKI_SERVER_A] = { "server_a", PKI_CA1, 0, -YEAR, YEAR },
 	[PKI_SERVER_B] = { "server_b", PKI_CA1, 0, -YEAR, YEAR },
 	[PKI_SERVER_RSA] = { "rsa", PKI_CA1, 0, -YEAR, YEAR },
@@ -37,6 +39,8 @@ static const struct {
 	[PKI_CLIENT1] = { "client1", PKI_CA1, 0, -YEAR, YEAR },
 	[PKI_CLIENT2] = { "client2", PKI_CA2, 0, -YEAR, YEAR },
 	[PKI_CLIENT_INTER] = { "client_inter", PKI_INTER, 0, -YEAR, YEAR },
+	[PKI_CLIENT_INTER2] = { "client_inter2", PKI_INTER2, 0, -YEAR, YEAR },
+	[PKI_CLIENT_SUB] = { "client_sub", PKI_SUB, 0, -YEAR, YEAR },
 	[PKI_CLIENT_SHORT] = { "client_short", PKI_CA1, 0, -YEAR, 600 },
 	[PKI_CLIENT_EXPIRED] = { "client_expired", PKI_CA1, 0, -YEAR, -60 },
 	[PKI_CLIENT_SELF] = { "client_self", PKI_CLIENT_SELF, 0, -YEAR, YEAR },
@@ -68,8 +72,10 @@ static void
 add_extension(X509 *x, int nid, const char *value)
 {
 	X509_EXTENSION *ext;
+	X509V3_CTX ctx;
 
-	ext = X509V3_EXT_conf_nid(NULL, NULL, nid, value);
+	X509V3_set_ctx(&ctx, NULL, x, NULL, NULL, 0);
+	ext = X509V3_EXT_conf_nid(NULL, &ctx, nid, value);
 	need(ext != NULL);
 	need(X509_add_ext(x, ext, -1));
 	X509_EXTENSION_free(ext);
@@ -97,6 +103,8 @@ make(enum pki_id id)
 	    X509_set_pubkey(c->x, c->key));
 	add_extension(c->x, NID_basic_constraints,
 	    table[id].ca ? "critical,CA:TRUE" : "CA:FALSE");
+	if (table[id].ca)
+		add_extension(c->x, NID_subject_key_identifier, "hash");
 	need(X509_sign(c->x, issuer->key, EVP_sha256()) > 0);
 }
 
@@ -208,6 +216,27 @@ pki_join(const char *file, const char *const *parts)
 char *
 pki_write_crl(const char *file, enum pki_id ca, int revoked, long ends)
 {
+	return pki_write_crl_as(file, ca, ca, revoked, ends, false);
+}
+
+static void
+add_keyid(X509_CRL *crl, X509 *issuer)
+{
+	X509_EXTENSION *ext;
+	X509V3_CTX ctx;
+
+	X509V3_set_ctx(&ctx, issuer, NULL, NULL, crl, 0);
+	ext = X509V3_EXT_conf_nid(NULL, &ctx, NID_authority_key_identifier,
+	    "keyid:always");
+	need(ext != NULL);
+	need(X509_CRL_add_ext(crl, ext, -1));
+	X509_EXTENSION_free(ext);
+}
+
+char *
+pki_write_crl_as(const char *file, enum pki_id ca, enum pki_id signer,
+    int revoked, long ends, bool keyid)
+{
 	X509_REVOKED *r;
 	X509_CRL *crl;
 	ASN1_TIME *t;
@@ -230,12 +259,29 @@ pki_write_crl(const char *file, enum pki_id ca, int revoked, long ends)
 	}
 	need(X509_gmtime_adj(t, ends) != NULL);
 	need(X509_CRL_set1_nextUpdate(crl, t));
-	need(X509_CRL_sign(crl, certs[ca].key, EVP_sha256()) > 0);
+	if (keyid)
+		add_keyid(crl, certs[ca].x);
+	need(X509_CRL_sign(crl, certs[signer].key, EVP_sha256()) > 0);
 	fp = create(file);
 	need(PEM_write_X509_CRL(fp, crl));
 	fclose(fp);
 	ASN1_TIME_free(t);
 	X509_CRL_free(crl);
+	return pki_path(file);
+}
+
+char *
+pki_write_trusted(const char *file, enum pki_id id, int nid)
+{
+	FILE *fp;
+	X509 *x;
+
+	x = X509_dup(certs[id].x);
+	need(x != NULL && X509_add1_trust_object(x, OBJ_nid2obj(nid)));
+	fp = create(file);
+	need(PEM_write_X509_AUX(fp, x));
+	fclose(fp);
+	X509_free(x);
 	return pki_path(file);
 }
 

@@ -6,6 +6,7 @@
 #ifndef TEST_TLS_PKI_H
 #define TEST_TLS_PKI_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include <openssl/evp.h>
@@ -14,7 +15,9 @@
 enum pki_id {
 	PKI_CA1,
 	PKI_CA2,
-	PKI_INTER, /* a CA by CA1 */
+	PKI_INTER,  /* a CA by CA1 */
+	PKI_INTER2, /* a CA by CA2 */
+	PKI_SUB,    /* a CA by INTER */
 	PKI_SERVER_A,
 	PKI_SERVER_B,
 	PKI_SERVER_RSA,
@@ -23,6 +26,8 @@ enum pki_id {
 	PKI_CLIENT1,	  /* by CA1 */
 	PKI_CLIENT2,	  /* by CA2 */
 	PKI_CLIENT_INTER, /* by INTER */
+	PKI_CLIENT_INTER2,
+	PKI_CLIENT_SUB,
 	PKI_CLIENT_SHORT, /* by CA1, valid for ten minutes */
 	PKI_CLIENT_EXPIRED,
 	PKI_CLIENT_SELF,
@@ -46,6 +51,11 @@ char *pki_write(const char *file, const void *, size_t);
 char *pki_join(const char *file, const char *const *parts);
 /* The list of ca; revoked: one certificate on it, or -1; ends in seconds. */
 char *pki_write_crl(const char *file, enum pki_id ca, int revoked, long ends);
+/* The same, signed by another one; with ca's key identifier or without. */
+char *pki_write_crl_as(const char *file, enum pki_id ca, enum pki_id signer,
+    int revoked, long ends, bool keyid);
+/* The certificate as "TRUSTED CERTIFICATE", for this use alone. */
+char *pki_write_trusted(const char *file, enum pki_id, int nid);
 /* The key of id, encrypted; of a traditional format or PKCS #8. */
 char *pki_write_encrypted(const char *file, enum pki_id, int traditional);
 

@@ -18,7 +18,7 @@
 
 static char names[][16] = { "plain.test", "other.test", "rsa.test",
 	"may.test", "need.test", "need2.test", "crl.test", "crl2.test",
-	"deep.test" };
+	"deep.test", "inter.test", "top.test", "all.test" };
 
 static const struct policy {
 	const char *server;
@@ -37,13 +37,24 @@ static const struct policy {
 	{ "server_a", REQUIRED, "ca1.crt", "revoked.crl", 3,
 	    PKI_CLIENT_SHORT },
 	{ "server_a", REQUIRED, "ca1.crt", NULL, 2, PKI_CLIENT1 },
+	{ "server_a", REQUIRED, "inter.crt", "both.crl", 3,
+	    PKI_CLIENT_INTER },
+	{ "server_a", REQUIRED, "chain.crt", "both.crl", 3,
+	    PKI_CLIENT_INTER },
+	{ "server_a", REQUIRED, "chain.crt", NULL, 3, PKI_CLIENT_INTER },
 };
 
 static void
 setup(void)
 {
+	static const char *const chain[] = { "inter.crt", "ca1.crt", NULL };
+	static const char *const crls[] = { "inter.crl", "ca1.crl", NULL };
+
 	shared_setup();
 	pki_write_crl("ca1.crl", PKI_CA1, -1, 3600);
+	pki_write_crl("inter.crl", PKI_INTER, -1, 3600);
+	pki_join("chain.crt", chain);
+	pki_join("both.crl", crls);
 	pki_write_crl("revoked.crl", PKI_CA1, PKI_CLIENT1, 3600);
 }
 

@@ -9,7 +9,7 @@
 #include "conf/conf.h"
 #include "tls/tls.h"
 
-#define SITE_CERTS 10
+#define SITE_CERTS 12
 #define SITE_NAMES 4
 #define SITE_TIMEOUT 3600
 

@@ -92,6 +92,8 @@ client_new(struct talk *t, const struct talk_how *how)
 		    SSL_CTX_use_PrivateKey(ctx, how->cert->key));
 	if (how->chain != NULL)
 		ck_assert(SSL_CTX_add1_chain_cert(ctx, how->chain->x));
+	if (how->chain2 != NULL)
+		ck_assert(SSL_CTX_add1_chain_cert(ctx, how->chain2->x));
 	ssl = SSL_new(ctx);
 	SSL_CTX_free(ctx);
 	ck_assert_ptr_nonnull(ssl);
@@ -166,6 +168,9 @@ step(struct talk *t, SSL *ssl, char *error, size_t size)
 
 	ERR_clear_error();
 	r = advance(t, ssl);
+	/* What is left in the queue would spoil what comes next. */
+	if (ssl == t->server && r > 0)
+		ck_assert_uint_eq(ERR_peek_error(), 0);
 	if (r > 0 || SSL_get_error(ssl, r) == SSL_ERROR_WANT_READ)
 		return 0;
 	if (ssl == t->server)

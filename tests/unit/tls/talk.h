@@ -17,6 +17,7 @@ struct talk_how {
 	SSL_SESSION *session; /* to resume */
 	const struct pki *cert;
 	const struct pki *chain; /* sent behind cert */
+	const struct pki *chain2; /* and this one behind it */
 	const char *alpn;	 /* "2:h2" as the extension has it: "\2h2" */
 	const char *ciphers;	 /* of TLS 1.2 */
 	const char *groups;

@@ -19,6 +19,7 @@ main(void)
 	runner = srunner_create(alpn_suite());
 	srunner_add_suite(runner, cert_suite());
 	srunner_add_suite(runner, client_cert_suite());
+	srunner_add_suite(runner, crl_suite());
 	srunner_add_suite(runner, early_suite());
 	srunner_add_suite(runner, hello_suite());
 	srunner_add_suite(runner, info_suite());

@@ -10,6 +10,7 @@
 Suite *alpn_suite(void);
 Suite *cert_suite(void);
 Suite *client_cert_suite(void);
+Suite *crl_suite(void);
 Suite *early_suite(void);
 Suite *hello_suite(void);
 Suite *info_suite(void);
