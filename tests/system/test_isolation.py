@@ -10,6 +10,7 @@ demands.
 
 import collections
 import itertools
+import re
 import shutil
 
 import pytest
@@ -303,6 +304,52 @@ def test_same_rules_after_reload(start, tmp, kind):
         reload(d, guarded(kind, crl=pki.path("mallory.crl")))
         for answer in comes_back(d, kind, "alice", made["alice"]):
             assert answer.said["resumed"] == kind.resumed
+
+
+MIXED = (r'c:\d+: certificate "must": client_certificate is another than that '
+         r'of "open", and the backends are the same: ')
+
+
+def mixed(service="proxy", more="", modes=("off", "required"), listeners=1):
+    """One listener for both names, or one for each."""
+    if service == "proxy":
+        more += '\n    backend = { "127.0.0.1:9" }'
+    sections = [pki.section(title, "server", [f"{title}.example"],
+                            "" if mode == "off" else
+                            rules(mode, "clients.pem"))
+                for title, mode in zip(("open", "must"), modes)]
+    texts = ["\n".join(sections)] if listeners == 1 else sections
+    return "workers = 2\n" + "".join(
+        herd.listener(service, f"l{i}", body=more, certificate=text)
+        for i, text in enumerate(texts))
+
+
+@pytest.mark.parametrize("warned, how", [
+    (1, {}), (1, {"modes": ("optional", "required")}),
+    (0, {"more": "proxy_protocol = v2"}), (0, {"service": "trace"}),
+    (0, {"modes": ("required", "required")}), (0, {"modes": ("off", "off")}),
+    (0, {"listeners": 2})])
+def test_warning_of_shared_backends(tmp, warned, how):
+    with open(f"{tmp}/c", "w", encoding="ascii") as f:
+        f.write(mixed(**how))
+    done = herd.run(herd.TLSHERD, "-t", "-c", f"{tmp}/c")
+    assert done.returncode == 0
+    *warnings, last = done.stderr.splitlines()
+    assert last == f"{tmp}/c: the configuration is good"
+    assert len(warnings) == warned
+    assert all(re.search(MIXED, line) for line in warnings)
+
+
+def test_warning_at_start_and_reload(start):
+    warning = MIXED.replace("c:", "conf:", 1)
+    with start(mixed()) as d:
+        assert len(re.findall(warning, d.log())) == 1
+        mark = d.mark()
+        reload(d)
+        assert len(re.findall(warning, d.log(mark))) == 1
+        mark = d.mark()
+        reload(d, mixed(listeners=2))
+        assert not re.findall(warning, d.log(mark))
 
 
 def test_s_client_session_of_another_name(start, tmp, kind):
