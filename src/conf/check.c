@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/log.h"
 #include "base/mem.h"
 #include "base/units.h"
 #include "conf/conf_int.h"
@@ -29,7 +28,6 @@ static int check_early_data(struct conf_listen *, struct err *);
 static int check_times(const struct conf *, const struct loc *, struct err *);
 static int check_bound(const struct conf_addr *, const struct conf_addr *,
     struct err *);
-static void warn_mixed(const struct conf_listen *);
 
 int
 conf_check_certificate(const struct conf_certificate *c, struct err *err)
@@ -228,8 +226,6 @@ conf_check_whole(const struct conf *conf, const char *path,
 					if (check_bound(&a->addresses[i],
 					    &b->addresses[j], err) == -1)
 						return -1;
-	for (a = conf->listens; a < end; a++)
-		warn_mixed(a);
 	return 0;
 }
 
@@ -264,29 +260,4 @@ check_bound(const struct conf_addr *address, const struct conf_addr *first,
 	    address->addr.len, text, sizeof(text));
 	return err_set(err, &address->loc, "address %s is bound twice; first "
 	    "at %s:%d", text, first->loc.file, first->loc.line);
-}
-
-/*
- * The name that a client asks the backend for need not be the one that it came
- * in by, and only with proxy_protocol does the backend learn that one.
- */
-static void
-warn_mixed(const struct conf_listen *l)
-{
-	const struct conf_certificate *c = l->certificates;
-	struct err warning;
-	size_t i;
-
-	if (l->service != CONF_SERVICE_PROXY || l->proxy_protocol)
-		return;
-	for (i = 1; i < l->ncertificates; i++)
-		if (c[i].client_certificate != c[0].client_certificate)
-			break;
-	if (i == l->ncertificates)
-		return;
-	err_set(&warning, &c[i].loc, "certificate \"%s\": client_certificate "
-	    "is another than that of \"%s\", and the backends are the same: a "
-	    "client can come in by one name and ask them for the other",
-	    c[i].title, c[0].title);
-	log_warnx("%s", warning.text);
 }

@@ -62,6 +62,7 @@ tls_front_new(const struct conf_listen *listen,
 			goto fail;
 	}
 	tls_hello_names(front, listen);
+	tls_policy_warn(listen);
 	return front;
 fail:
 	tls_front_free(front);
