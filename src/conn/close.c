@@ -91,7 +91,8 @@ conn_close_step(struct conn *c)
 	if (conn_output_waits(c) || !(c->state == CONN_LINGER ||
 	    (c->state == CONN_OPEN && c->flags & CONN_F_FINISHED)))
 		return;
-	client_done = c->flags & CONN_F_EOF ||
+	/* Its end does not overtake what came before and is not served yet. */
+	client_done = (c->flags & CONN_F_EOF && c->hub->in_len == 0) ||
 	    (c->state == CONN_OPEN && c->flags & CONN_F_ENDED);
 	if (client_done) {
 		conn_close(c, c->reason);

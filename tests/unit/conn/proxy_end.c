@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include <sys/socket.h>
+
 #include "conn/conn_int.h"
 #include "peer.h"
 #include "service/proxy_int.h"
@@ -62,6 +64,29 @@ START_TEST(backend_ends_first)
 	client->finish = true;
 	wait_for(server->eof);
 	ck_assert(server->in.len == LOTS && peer_got_noise(server, LOTS, 1));
+	wait_for(conn_hub_count(world.hub) == 0);
+	ck_assert_uint_eq(closes(CLOSE_DONE), 1);
+}
+END_TEST
+
+/* … also those that are more than one turn of the loop takes. */
+START_TEST(backend_ends_many_records)
+{
+	size_t i, n = 3 * CONN_SHARE_RECORDS;
+
+	pair(_i == 1);
+	server->finish = true;
+	wait_for(client->eof);
+	for (i = 0; i < n; i++)
+		ck_assert_int_eq(SSL_write(client->ssl, "x", 1), 1);
+	client->finish = true;
+	do
+		peers_turn();
+	while (!client->finished || client->wire.pos < client->wire.len);
+	ck_assert_int_eq(shutdown(client->fd, SHUT_WR), 0);
+	wait_for(server->eof || server->reset);
+	ck_assert(!server->reset);
+	ck_assert_uint_eq(server->in.len, n);
 	wait_for(conn_hub_count(world.hub) == 0);
 	ck_assert_uint_eq(closes(CLOSE_DONE), 1);
 }
@@ -245,6 +270,7 @@ proxy_end_suite(void)
 	tcase_add_checked_fixture(tc, NULL, site_proxy_close);
 	tcase_add_loop_test(tc, client_ends_first, 0, 2);
 	tcase_add_loop_test(tc, backend_ends_first, 0, 2);
+	tcase_add_loop_test(tc, backend_ends_many_records, 0, 2);
 	tcase_add_loop_test(tc, backend_ends_client_leaves, 0, 2);
 	tcase_add_loop_test(tc, client_cut, 0, 2);
 	tcase_add_test(tc, stopped);
