@@ -218,9 +218,13 @@ pidfile_write(struct pidfile *pf)
 void
 pidfile_remove(struct pidfile *pf)
 {
+	long pid;
+
 	if (pf == NULL)
 		return;
-	if (same_file(pf->fd, pf->path))
+	/* A start that failed has written nothing into somebody else's. */
+	pid = read_pid(pf->fd);
+	if ((pid == 0 || pid == (long)getpid()) && same_file(pf->fd, pf->path))
 		(void)unlink(pf->path);
 	pidfile_forget(pf);
 }
