@@ -40,8 +40,10 @@ main(int argc, char **argv)
 	struct err err;
 	bool handed_over;
 
-	if (program_streams() == -1)
+	if (program_streams() == -1) {
+		perror("tlsherd: /dev/null");
 		return 1;
+	}
 	handed_over = master_handed_over();
 	if (!handed_over && !master_test_asked()) {
 		/* Whoever started us has his own use for these. */

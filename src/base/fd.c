@@ -5,8 +5,10 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -72,10 +74,19 @@ fd_close_from(int first)
 #ifdef HAVE_CLOSEFROM
 	closefrom(first);
 #else
-	long fd, end = sysconf(_SC_OPEN_MAX);
+	/* Each is listed by its number; the list has one of its own. */
+	struct dirent *entry;
+	DIR *list;
+	int fd;
 
-	for (fd = first; fd < end; fd++)
-		(void)close((int)fd);
+	if ((list = opendir("/dev/fd")) == NULL)
+		return;
+	while ((entry = readdir(list)) != NULL) {
+		fd = atoi(entry->d_name);
+		if (fd >= first && fd != dirfd(list))
+			(void)close(fd);
+	}
+	closedir(list);
 #endif
 }
 

@@ -14,18 +14,23 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/syslogger.h"
 
 #define NAME "tlsherd"
 #define HEAD_SIZE 64
+/* A line that waited so long is the last one to wait for a while. */
+#define SLOW_US 10000
+#define NO_WAIT_US 1000000
 
 static struct {
 	const char *path; /* NULL: not open */
 	int facility;
 	int fd;		    /* -1: not connected */
 	unsigned long lost; /* lines since one was taken */
-} state = { NULL, 0, -1, 0 };
+	int64_t no_wait;    /* until then, clock_mono_us() */
+} state = { NULL, 0, -1, 0, 0 };
 
 static bool deliver(int, const char *);
 static bool connect_logger(void);
@@ -114,14 +119,16 @@ connect_logger(void)
 	return true;
 }
 
-/* After a line that was lost the next ones do not wait. */
+/* After a line that was lost, or had to wait, the next ones do not wait. */
 static bool
 send_line(int priority, const char *line)
 {
+	int64_t begin = clock_mono_us();
 	char head[HEAD_SIZE], *text;
 	struct iovec iov[2];
 	struct msghdr msg;
 	ssize_t n;
+	int saved;
 
 	memset(&msg, 0, sizeof(msg));
 	msg.msg_iov = iov;
@@ -133,8 +140,13 @@ send_line(int priority, const char *line)
 	iov[1].iov_len = strlen(line);
 	do
 		n = sendmsg(state.fd, &msg, MSG_NOSIGNAL |
-		    (state.lost > 0 ? MSG_DONTWAIT : 0));
+		    (state.lost > 0 || begin < state.no_wait ? MSG_DONTWAIT :
+		    0));
 	while (n == -1 && errno == EINTR);
+	saved = errno;
+	if (clock_mono_us() - begin > SLOW_US)
+		state.no_wait = begin + NO_WAIT_US;
+	errno = saved;
 	return n != -1;
 }
 

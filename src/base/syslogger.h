@@ -2,8 +2,9 @@
 /*
  * syslog without waiting for ever. syslog(3) blocks while the system's logger
  * does not read, and a server that waits for its log does not serve. Here a
- * line waits a moment; when that was in vain, lines are dropped and counted
- * until one is taken again, and a line behind it says how many are lost.
+ * line waits a moment, once in a second; when that was in vain, lines are
+ * dropped and counted until one is taken again, and a line behind it says how
+ * many are lost.
  *
  * Lines are datagrams as syslog(3) sends them (RFC 3164 section 4.1, without
  * the host name). Where there is no such socket they go to syslog(3). One for

@@ -4,8 +4,10 @@
 
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 
 #include <regex.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -114,6 +116,29 @@ START_TEST(not_read)
 }
 END_TEST
 
+/* A line that had to wait is the last one for a while. */
+START_TEST(read_slowly)
+{
+	char text[512];
+	int i, status;
+	pid_t pid;
+
+	pid = fork();
+	ck_assert_int_ne(pid, -1);
+	if (pid == 0) {
+		for (;;) {
+			usleep(SYSLOGGER_WAIT_MS * 1000 / 2);
+			(void)!recv(logger, text, sizeof(text), 0);
+		}
+	}
+	for (i = 0; i < MANY; i++)
+		syslogger_write(LOG_INFO, "line");
+	ck_assert_int_eq(kill(pid, SIGKILL), 0);
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert(take(text, sizeof(text)));
+}
+END_TEST
+
 START_TEST(restarted)
 {
 	end();
@@ -150,6 +175,7 @@ syslogger_suite(void)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, form);
 	tcase_add_test(tc, not_read);
+	tcase_add_test(tc, read_slowly);
 	tcase_add_test(tc, restarted);
 	tcase_add_test(tc, opened_again);
 	suite_add_tcase(suite, tc);
