@@ -20,6 +20,8 @@
 
 static const char *path_of(const struct addr *);
 static void remove_left_over(const struct addr *);
+static int change_mode(const struct socket_file *, const struct addr *,
+    mode_t);
 static bool is_ours(const struct socket_file *, const struct stat *);
 
 /* The umask, not chmod(2) afterwards: nobody gets in between the two. */
@@ -57,30 +59,43 @@ int
 socket_file_mode(const struct socket_file *f, const struct addr *addr,
     int mode)
 {
-	char path[128];
 	struct stat st;
-	int fd = -1, rc;
 
-	/* By a descriptor, where there is one that opens no socket. */
-#ifdef O_PATH
+	if (lstat(path_of(addr), &st) == -1)
+		return -1;
+	if (!is_ours(f, &st)) {
+		errno = ENOENT;
+		return -1;
+	}
+	if ((st.st_mode & 0777) == (mode_t)mode)
+		return 0;
+	return change_mode(f, addr, (mode_t)mode);
+}
+
+/* By a descriptor, where there is one that opens no socket: not another file. */
+static int
+change_mode(const struct socket_file *f, const struct addr *addr, mode_t mode)
+{
+#if defined(O_PATH) && defined(__linux__)
+	char path[64];
+	struct stat st;
+	int error, fd;
+
 	fd = open(path_of(addr), O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	if (fd == -1)
 		return -1;
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	rc = fstat(fd, &st);
+	error = 0;
+	if (fstat(fd, &st) == -1 || !is_ours(f, &st))
+		error = ENOENT;
+	else if (chmod(path, mode) == -1)
+		error = errno != ENOENT ? errno : ENOTSUP; /* no /proc */
+	close(fd);
+	errno = error;
+	return error == 0 ? 0 : -1;
 #else
-	snprintf(path, sizeof(path), "%s", path_of(addr));
-	rc = lstat(path, &st);
+	return chmod(path_of(addr), mode);
 #endif
-	if (rc == 0 && !is_ours(f, &st)) {
-		errno = ENOENT;
-		rc = -1;
-	} else if (rc == 0 && (st.st_mode & 0777) != (mode_t)mode) {
-		rc = chmod(path, (mode_t)mode);
-	}
-	if (fd != -1)
-		close(fd);
-	return rc;
 }
 
 void
