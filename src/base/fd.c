@@ -4,6 +4,7 @@
 
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include <dirent.h>
 #include <errno.h>
@@ -88,6 +89,20 @@ fd_close_from(int first)
 	}
 	closedir(list);
 #endif
+}
+
+int
+fd_bind_unix(int fd, const struct sockaddr *sa, socklen_t len, int mode)
+{
+	mode_t before;
+	int error, rc;
+
+	before = umask(~(mode_t)mode & 0777);
+	rc = bind(fd, sa, len);
+	error = errno;
+	umask(before);
+	errno = error;
+	return rc;
 }
 
 int

@@ -19,6 +19,12 @@ int fd_accept(int fd, struct sockaddr *, socklen_t *);
 /* socket(2), non-blocking and close-on-exec. -1 and errno on failure. */
 int fd_socket(int family, int type, int protocol);
 
+/*
+ * bind(2) of a Unix socket whose file gets this mode: by the umask and not by
+ * chmod(2) afterwards, so that nobody gets in between. 0, or -1 and errno.
+ */
+int fd_bind_unix(int fd, const struct sockaddr *, socklen_t, int mode);
+
 /* socketpair(2) of AF_UNIX, SOCK_SEQPACKET, both ends as fd_socket's. */
 int fd_pair(int sv[2]);
 /* Close this one and all above. */

@@ -19,7 +19,8 @@ program_path(const char *argv0)
 {
 	if (argv0 == NULL || argv0[0] == '\0')
 		return NULL;
-	return strchr(argv0, '/') != NULL ? program_absolute(argv0) : search(argv0);
+	return strchr(argv0, '/') != NULL ? program_absolute(argv0) :
+	    search(argv0);
 }
 
 char *

@@ -16,7 +16,6 @@
 #include "base/fd.h"
 #include "master/ctl_int.h"
 
-static int socket_bind(int, const struct sockaddr_un *, int);
 static int socket_clear(const struct sockaddr_un *, const struct loc *,
     struct err *);
 
@@ -24,6 +23,7 @@ int
 ctl_socket(const struct ctl_options *opts, struct err *err)
 {
 	struct sockaddr_un sun;
+	const struct sockaddr *sa = (const struct sockaddr *)&sun;
 	int fd;
 
 	memset(&sun, 0, sizeof(sun));
@@ -37,14 +37,14 @@ ctl_socket(const struct ctl_options *opts, struct err *err)
 	if ((fd = fd_socket(AF_UNIX, SOCK_STREAM, 0)) == -1)
 		return err_set(err, opts->loc, "control_socket: socket: %s",
 		    strerror(errno));
-	if (socket_bind(fd, &sun, opts->mode) == -1) {
+	if (fd_bind_unix(fd, sa, sizeof(sun), opts->mode) == -1) {
 		if (errno != EADDRINUSE)
 			goto fail;
 		if (socket_clear(&sun, opts->loc, err) == -1) {
 			close(fd);
 			return -1;
 		}
-		if (socket_bind(fd, &sun, opts->mode) == -1)
+		if (fd_bind_unix(fd, sa, sizeof(sun), opts->mode) == -1)
 			goto fail;
 	}
 	if (listen(fd, SOMAXCONN) == 0)
@@ -54,21 +54,6 @@ fail:
 	    strerror(errno));
 	close(fd);
 	return -1;
-}
-
-/* The umask, not chmod(2) afterwards: nobody gets in between the two. */
-static int
-socket_bind(int fd, const struct sockaddr_un *sun, int mode)
-{
-	mode_t before;
-	int error, rc;
-
-	before = umask(~(mode_t)mode & 0777);
-	rc = bind(fd, (const struct sockaddr *)sun, sizeof(*sun));
-	error = errno;
-	umask(before);
-	errno = error;
-	return rc;
 }
 
 /*

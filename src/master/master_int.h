@@ -27,7 +27,6 @@
 /* Worker processes at one time, those that finish included. */
 #define MASTER_PROCESSES_MAX (4 * 1024)
 
-/* sockets.c: the sockets of one address; they live from reload to reload. */
 /* socket_file.c: which file is ours; known false: none. */
 struct socket_file {
 	bool known;
@@ -35,6 +34,7 @@ struct socket_file {
 	ino_t ino;
 };
 
+/* sockets.c: the sockets of one address; they live from reload to reload. */
 struct bound {
 	TAILQ_ENTRY(bound) entry;
 	struct addr wanted; /* as configured; port 0: any */

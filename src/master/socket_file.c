@@ -24,23 +24,16 @@ static int change_mode(const struct socket_file *, const struct addr *,
     mode_t);
 static bool is_ours(const struct socket_file *, const struct stat *);
 
-/* The umask, not chmod(2) afterwards: nobody gets in between the two. */
 int
 socket_file_bind(struct socket_file *f, int fd, const struct addr *addr,
     int mode)
 {
-	mode_t before;
-	int rc, saved;
-
 	remove_left_over(addr);
-	before = umask(~(mode_t)mode & 0777);
-	rc = bind(fd, (const struct sockaddr *)&addr->ss, addr->len);
-	saved = errno;
-	umask(before);
-	errno = saved;
-	if (rc == 0)
-		socket_file_note(f, addr);
-	return rc;
+	if (fd_bind_unix(fd, (const struct sockaddr *)&addr->ss, addr->len,
+		mode) == -1)
+		return -1;
+	socket_file_note(f, addr);
+	return 0;
 }
 
 void
