@@ -6,6 +6,7 @@
  *	store_shm.c  the operations
  *	shm_life.c   making, adopting, the layout of the segment
  *	shm_lock.c   a shard's lock, recovery of a dead process's
+ *	shm_place.c  what stands in its memory, checked
  *	shm_index.c  from an id to its entry
  *	shm_ring.c   entries: room, order, wiping
  *	shm_move.c   from one store to another
@@ -129,8 +130,26 @@ bool tlsc_shard_retired(const struct tlsc_shard *);
 void tlsc_shard_begin(struct tlsc_shard *);
 void tlsc_shard_end(struct tlsc_shard *);
 
+/* shm_place.c */
+
+/* Copy what is at an offset of the ring. False: it cannot be used. */
+bool tlsc_shard_place(const struct tlsc_shard *, uint32_t at,
+    struct tlsc_place *);
+void tlsc_shard_set_flag(struct tlsc_shard *, struct tlsc_place *, uint8_t);
+/* Note that an entry was fetched. */
+void tlsc_shard_fetched(struct tlsc_shard *, struct tlsc_place *);
+
+/* Get head, tail and used, and put them back. What makes no sense is emptied. */
+void tlsc_shard_ring_load(struct tlsc_shard *);
+void tlsc_shard_ring_save(const struct tlsc_shard *);
+/* All that can be done about one that makes no sense: empty it, and count. */
+void tlsc_shard_corrupt(struct tlsc_shard *);
 /* Empty and wipe the shard, which is being written. */
 void tlsc_shard_empty(struct tlsc_shard *);
+
+/* The keyed check over an entry: its header, hash of the id, and data. */
+uint32_t tlsc_entry_check(const struct tlsc_store *, const struct tlsc_entry *,
+    uint64_t hash, const void *data, size_t len);
 
 /* shm_index.c */
 
@@ -160,17 +179,6 @@ bool tlsc_slot_place(const _Atomic uint32_t *, uint32_t *at);
 
 /* shm_ring.c */
 
-/* Copy what is at an offset of the ring. False: it cannot be used. */
-bool tlsc_shard_place(const struct tlsc_shard *, uint32_t at,
-    struct tlsc_place *);
-void tlsc_shard_set_flag(struct tlsc_shard *, struct tlsc_place *, uint8_t);
-/* Note that an entry was fetched. */
-void tlsc_shard_fetched(struct tlsc_shard *, struct tlsc_place *);
-
-/* Get head, tail and used, and put them back. What makes no sense is emptied. */
-void tlsc_shard_ring_load(struct tlsc_shard *);
-void tlsc_shard_ring_save(const struct tlsc_shard *);
-
 /* Reclaim a few places at the tail that are dead or expired. */
 void tlsc_shard_expire_tail(struct tlsc_shard *, uint32_t now);
 
@@ -185,10 +193,6 @@ void tlsc_shard_append(struct tlsc_shard *, const struct tlsc_entry *,
 /* Unlink and wipe a live entry. */
 void tlsc_shard_drop(struct tlsc_shard *, _Atomic uint32_t *slot,
     const struct tlsc_place *);
-
-/* The keyed check over an entry: its header, hash of the id, and data. */
-uint32_t tlsc_entry_check(const struct tlsc_store *, const struct tlsc_entry *,
-    uint64_t hash, const void *data, size_t len);
 
 /* store_shm.c */
 

@@ -139,21 +139,3 @@ tlsc_shard_end(struct tlsc_shard *shard)
 	    memory_order_relaxed);
 	TLSC_FAULT(ENDED);
 }
-
-void
-tlsc_shard_empty(struct tlsc_shard *shard)
-{
-	const struct tlsc_header *header = &shard->store->geometry;
-	uint32_t i;
-
-	for (i = 0; i < header->buckets * TLSC_BUCKET; i++)
-		atomic_store_explicit(&shard->slots[i], 0,
-		    memory_order_relaxed);
-	TLSC_FAULT(EMPTYING);
-	explicit_bzero(shard->ring, header->ring);
-	shard->head = shard->tail = shard->used = 0;
-	atomic_store_explicit(&shard->shared->counter[TLSC_COUNT_entries], 0,
-	    memory_order_relaxed);
-	atomic_store_explicit(&shard->shared->counter[TLSC_COUNT_bytes], 0,
-	    memory_order_relaxed);
-}

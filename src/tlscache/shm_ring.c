@@ -2,11 +2,8 @@
 /*
  * The ring of a shard: entries in the order in which they came, room for the
  * next one at the cost of the oldest, and wiping. All under the shard's lock,
- * and all but looking at a place between begin and end.
- *
- * Whatever is read here may have been damaged: a place is copied and checked
- * before its numbers are used, and so are head, tail and used. A ring that
- * makes no sense is emptied; room can then be made in any case.
+ * between begin and end. A ring that makes no sense is emptied; room can then
+ * be made in any case.
  */
 #include "config.h"
 
@@ -20,7 +17,6 @@
 /* What is left of a header where a place can be as short as TLSC_UNIT. */
 #define DEAD_SIZE offsetof(struct tlsc_entry, expires)
 
-static void ring_corrupt(struct tlsc_shard *);
 static void ring_close(struct tlsc_shard *);
 static void reclaim(struct tlsc_shard *, const struct tlsc_place *, uint32_t,
     unsigned *);
@@ -29,81 +25,6 @@ static void lift(struct tlsc_shard *, _Atomic uint32_t *, uint64_t,
 static void write_dead(struct tlsc_shard *, uint32_t, uint32_t);
 static uint64_t place_hash(const struct tlsc_shard *,
     const struct tlsc_place *);
-
-bool
-tlsc_shard_place(const struct tlsc_shard *shard, uint32_t at,
-    struct tlsc_place *place)
-{
-	uint32_t left, ring = shard->store->geometry.ring, rest;
-	struct tlsc_entry *entry = &place->entry;
-
-	if (at >= ring || at % TLSC_UNIT != 0)
-		return false;
-	left = ring - at;
-	if (left >= sizeof(*entry)) {
-		memcpy(entry, shard->ring + at, sizeof(*entry));
-	} else {
-		memset(entry, 0, sizeof(*entry));
-		memcpy(entry, shard->ring + at, left);
-	}
-	/* The compiler must not read any of this a second time. */
-	atomic_signal_fence(memory_order_seq_cst);
-	place->at = at;
-	place->size = entry->units * TLSC_UNIT;
-	place->len = 0;
-	if (place->size == 0 || place->size > left)
-		return false;
-	if ((entry->flags & TLSC_LIVE) == 0)
-		return true;
-	rest = (uint32_t)sizeof(*entry) + entry->idlen +
-	    (entry->flags >> TLSC_PAD_SHIFT);
-	if (entry->idlen == 0 || entry->idlen > TLSCACHE_ID_MAX ||
-	    rest > place->size || place->size - rest > TLSCACHE_DATA_MAX)
-		return false;
-	place->len = place->size - rest;
-	return true;
-}
-
-void
-tlsc_shard_ring_load(struct tlsc_shard *shard)
-{
-	uint32_t head, ring = shard->store->geometry.ring, tail, used;
-
-	head = atomic_load_explicit(&shard->shared->head,
-	    memory_order_relaxed);
-	tail = atomic_load_explicit(&shard->shared->tail,
-	    memory_order_relaxed);
-	used = atomic_load_explicit(&shard->shared->used,
-	    memory_order_relaxed);
-	shard->head = head;
-	shard->tail = tail;
-	shard->used = used;
-	if (head >= ring || tail >= ring || head % TLSC_UNIT != 0 ||
-	    tail % TLSC_UNIT != 0)
-		ring_corrupt(shard);
-	else if (head == tail ? used != 0 && used != ring :
-	    used != (head > tail ? head - tail : ring - tail + head))
-		ring_corrupt(shard);
-}
-
-void
-tlsc_shard_ring_save(const struct tlsc_shard *shard)
-{
-	atomic_store_explicit(&shard->shared->head, shard->head,
-	    memory_order_relaxed);
-	atomic_store_explicit(&shard->shared->tail, shard->tail,
-	    memory_order_relaxed);
-	atomic_store_explicit(&shard->shared->used, shard->used,
-	    memory_order_relaxed);
-}
-
-/* All that can be done about a ring that makes no sense. */
-static void
-ring_corrupt(struct tlsc_shard *shard)
-{
-	tlsc_shard_empty(shard);
-	tlsc_count(shard, TLSC_COUNT_corrupt, 1);
-}
 
 void
 tlsc_shard_expire_tail(struct tlsc_shard *shard, uint32_t now)
@@ -114,7 +35,7 @@ tlsc_shard_expire_tail(struct tlsc_shard *shard, uint32_t now)
 
 	for (i = 0; i < EXPIRE_AT_TAIL && shard->used > 0; i++) {
 		if (!tlsc_shard_place(shard, shard->tail, &place)) {
-			ring_corrupt(shard);
+			tlsc_shard_corrupt(shard);
 			return;
 		}
 		if ((place.entry.flags & TLSC_LIVE) != 0 &&
@@ -147,7 +68,7 @@ tlsc_shard_room(struct tlsc_shard *shard, uint32_t need, uint32_t now)
 		} else if (tlsc_shard_place(shard, shard->tail, &place)) {
 			reclaim(shard, &place, now, &chances);
 		} else {
-			ring_corrupt(shard);
+			tlsc_shard_corrupt(shard);
 		}
 	}
 }
@@ -321,39 +242,4 @@ place_hash(const struct tlsc_shard *shard, const struct tlsc_place *place)
 {
 	return tlsc_hash(&shard->store->geometry.key, shard->ring +
 	    place->at + sizeof(struct tlsc_entry), place->entry.idlen);
-}
-
-uint32_t
-tlsc_entry_check(const struct tlsc_store *store,
-    const struct tlsc_entry *entry, uint64_t hash, const void *data,
-    size_t len)
-{
-	return (uint32_t)tlsc_hash_check(&store->geometry.key, hash,
-	    (uint64_t)entry->expires << 32 | entry->stored, data, len);
-}
-
-/* Written only if it is not set: readers then leave the line where it is. */
-void
-tlsc_shard_set_flag(struct tlsc_shard *shard, struct tlsc_place *place, uint8_t flag)
-{
-	if ((place->entry.flags & flag) != 0)
-		return;
-	place->entry.flags |= flag;
-	shard->ring[place->at + offsetof(struct tlsc_entry, flags)] =
-	    place->entry.flags;
-}
-
-/* Whoever offers a session again will do so once more. */
-void
-tlsc_shard_fetched(struct tlsc_shard *shard, struct tlsc_place *place)
-{
-	uint8_t again = TLSC_ONCE | TLSC_FETCHED;
-
-	if ((place->entry.flags & again) != again) {
-		tlsc_shard_set_flag(shard, place, TLSC_FETCHED);
-		return;
-	}
-	place->entry.flags &= (uint8_t)~TLSC_ONCE;
-	shard->ring[place->at + offsetof(struct tlsc_entry, flags)] =
-	    place->entry.flags;
 }
