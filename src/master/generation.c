@@ -241,6 +241,7 @@ make_listeners(struct generation *g, struct err *err)
 	const struct conf_listen *conf;
 	struct listener *l;
 	size_t i;
+	int r;
 
 	g->listeners = xcalloc(g->conf->nlistens, sizeof(*g->listeners));
 	for (i = 0; i < g->conf->nlistens; i++) {
@@ -249,6 +250,11 @@ make_listeners(struct generation *g, struct err *err)
 		l->conf = conf;
 		l->tls = tls_front_new(conf, &g->shared, err);
 		if (l->tls == NULL)
+			return -1;
+		do
+			r = tls_front_load(l->tls, err);
+		while (r > 0);
+		if (r == -1)
 			return -1;
 		l->ops = service_ops(conf->service);
 		if (l->ops->setup != NULL &&

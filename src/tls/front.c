@@ -44,6 +44,8 @@ tls_front_new(const struct conf_listen *listen,
 		return NULL;
 	}
 	front = xcalloc(1, sizeof(*front));
+	front->listen = listen;
+	front->shared = shared;
 	front->unknown_name_reject = listen->unknown_name_reject;
 	front->resumption = listen->resumption;
 	front->timeout = shared->session_timeout;
@@ -52,21 +54,31 @@ tls_front_new(const struct conf_listen *listen,
 	for (i = 0; i < listen->ncertificates; i++)
 		if (listen->certificates[i].early.mode != CONF_EARLY_OFF)
 			front->early_data = true;
-	if (tls_alpn_list(front, &listen->alpn, err) == -1)
-		goto fail;
-	for (i = 0; i < listen->ncertificates; i++) {
-		front->policies[i].front = front;
-		front->npolicies++;
-		if (policy_build(&front->policies[i], listen,
-			&listen->certificates[i], shared, err) == -1)
-			goto fail;
+	if (tls_alpn_list(front, &listen->alpn, err) == -1) {
+		tls_front_free(front);
+		return NULL;
+	}
+	return front;
+}
+
+int
+tls_front_load(struct tls_front *front, struct err *err)
+{
+	const struct conf_listen *listen = front->listen;
+	struct tls_policy *p;
+	size_t i = front->npolicies;
+
+	if (i < listen->ncertificates) {
+		p = &front->policies[front->npolicies++];
+		p->front = front;
+		return policy_build(p, listen, &listen->certificates[i],
+		    front->shared, err) == -1 ? -1 : 1;
 	}
 	tls_hello_names(front, listen);
 	tls_policy_warn(listen);
-	return front;
-fail:
-	tls_front_free(front);
-	return NULL;
+	front->listen = NULL;
+	front->shared = NULL;
+	return 0;
 }
 
 void

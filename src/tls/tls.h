@@ -30,12 +30,20 @@ struct tls_shared {
 struct tls_front; /* the TLS side of one listener */
 
 /*
- * Build the SSL_CTXs of a listener. Reads certificates, keys, CAs and CRLs.
- * NULL with the error text (file:line of the directive, the file and what is
- * wrong with it, OpenSSL's reason) on failure.
+ * Begin the TLS side of a listener. Both arguments are used until it is
+ * loaded. NULL with the error text on failure.
  */
 struct tls_front *tls_front_new(const struct conf_listen *,
     const struct tls_shared *, struct err *);
+/*
+ * Load the next certificate { } section: there may be thousands, at a
+ * millisecond each, so that the caller sees to other things in between. Reads
+ * certificate, key, CAs and CRLs. 1 as long as it is to be called again, 0
+ * when the front is complete, or -1 with the error text (file:line of the
+ * directive, the file and what is wrong with it, OpenSSL's reason).
+ */
+int tls_front_load(struct tls_front *, struct err *);
+/* At any time. NULL is allowed. */
 void tls_front_free(struct tls_front *);
 
 /*

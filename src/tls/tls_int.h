@@ -41,6 +41,8 @@ struct tls_name {
 };
 
 struct tls_front {
+	const struct conf_listen *listen;  /* while it is loaded */
+	const struct tls_shared *shared;   /* the same */
 	struct tls_policy *policies; /* [0] is the default */
 	size_t npolicies;
 	struct tls_name *names; /* sorted by name */

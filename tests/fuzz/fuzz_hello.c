@@ -110,6 +110,7 @@ setup(void)
 	char *path = certificate_path();
 	struct err err;
 	size_t i, j;
+	int r;
 
 	memset(certs, 0, sizeof(certs));
 	memset(strs, 0, sizeof(strs));
@@ -141,6 +142,9 @@ setup(void)
 		listen.unknown_name_reject = i != 0;
 		fronts[i] = tls_front_new(&listen, &shared, &err);
 		REQUIRE(fronts[i] != NULL);
+		while ((r = tls_front_load(fronts[i], &err)) > 0)
+			;
+		REQUIRE(r == 0);
 	}
 }
 

@@ -119,6 +119,28 @@ START_TEST(test_bad_second)
 }
 END_TEST
 
+/* A call loads one section; what is loaded by halves can be freed. */
+START_TEST(test_step)
+{
+	static char title[] = "second", name[] = "b.test";
+	struct tls_front *front;
+	struct site site;
+	struct err err;
+
+	site_init(&site);
+	site_add(&site, title, name)->key.value = pki_path("server_b.key");
+	front = tls_front_new(&site.listen, &shared, &err);
+	ck_assert_ptr_nonnull(front);
+	ck_assert_int_eq(tls_front_load(front, &err), 1);
+	tls_front_free(front);
+	front = tls_front_new(&site.listen, &shared, &err);
+	ck_assert_ptr_nonnull(front);
+	ck_assert_int_eq(tls_front_load(front, &err), 1);
+	ck_assert_int_eq(tls_front_load(front, &err), -1);
+	tls_front_free(front);
+}
+END_TEST
+
 static const struct {
 	const char *chain, *key;
 	int sent; /* certificates that the client gets */
@@ -245,6 +267,7 @@ cert_suite(void)
 	tcase_add_checked_fixture(tc, setup, shared_teardown);
 	tcase_add_loop_test(tc, test_bad, 0, COUNT(bad));
 	tcase_add_test(tc, test_bad_second);
+	tcase_add_test(tc, test_step);
 	tcase_add_loop_test(tc, test_good, 0, COUNT(good));
 	tcase_add_test(tc, test_chain_is_the_file);
 	tcase_add_loop_test(tc, test_warning, 0, COUNT(warnings));

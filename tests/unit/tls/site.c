@@ -112,13 +112,31 @@ site_ask(struct conf_certificate *c, enum conf_client_cert mode,
 	c->crl.value = crl != NULL ? pki_path(crl) : NULL;
 }
 
+/* Whole, or NULL with the error text. */
+static struct tls_front *
+build(const struct site *s, struct err *err)
+{
+	struct tls_front *front;
+	int r;
+
+	front = tls_front_new(&s->listen, &shared, err);
+	if (front == NULL)
+		return NULL;
+	while ((r = tls_front_load(front, err)) > 0)
+		;
+	if (r == 0)
+		return front;
+	tls_front_free(front);
+	return NULL;
+}
+
 struct tls_front *
 site_front(const struct site *s)
 {
 	struct tls_front *front;
 	struct err err;
 
-	front = tls_front_new(&s->listen, &shared, &err);
+	front = build(s, &err);
 	ck_assert_msg(front != NULL, "%s", err.text);
 	return front;
 }
@@ -128,7 +146,7 @@ site_refused(const struct site *s, const char *text)
 {
 	struct err err;
 
-	ck_assert_ptr_null(tls_front_new(&s->listen, &shared, &err));
+	ck_assert_ptr_null(build(s, &err));
 	site_same_text(err.text, text);
 }
 
