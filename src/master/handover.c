@@ -5,8 +5,6 @@
  */
 #include "config.h"
 
-#include <sys/mman.h>
-
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -16,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/memfile.h"
 #include "master/handover.h"
 #include "master/master_int.h"
 
@@ -50,21 +49,19 @@ handover_write(const struct master *m, struct err *err)
 static int
 memory_file(const char *text, size_t len, struct err *err)
 {
-#ifdef HAVE_MEMFD_CREATE
 	int fd;
 
-	fd = memfd_create("tlsherd-handover", MFD_CLOEXEC);
+	fd = memfile_new("tlsherd-handover");
 	if (fd != -1 && write(fd, text, len) == (ssize_t)len &&
 	    lseek(fd, 0, SEEK_SET) == 0)
 		return fd;
+	if (fd == -1 && errno == ENOSYS)
+		return err_set(err, NULL, "this system has no memory files "
+		    "(memfd_create), so nothing can be handed on");
 	(void)err_set(err, NULL, "memory file: %s", strerror(errno));
 	if (fd != -1)
 		close(fd);
 	return -1;
-#else
-	return err_set(err, NULL, "this system has no memory files "
-	    "(memfd_create), so nothing can be handed on");
-#endif
 }
 
 static void

@@ -19,7 +19,6 @@
 #include "config.h"
 
 #include <sys/mman.h>
-#include <sys/stat.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -28,6 +27,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/memfile.h"
 #include "stats/scoreboard.h"
 
 #define COUNT_MAX 65536u /* keeps the size far from overflow */
@@ -164,32 +164,18 @@ board_alloc(unsigned workers, unsigned slots)
 static int
 board_file(struct scoreboard *sb)
 {
-#ifdef HAVE_MEMFD_CREATE
-	sb->fd = memfd_create("tlsherd-scoreboard",
-	    MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	if (sb->fd == -1 || ftruncate(sb->fd, (off_t)sb->size) == -1 ||
-	    fcntl(sb->fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW |
-	    F_SEAL_SEAL) == -1)
-		return -1;
-#endif
-	return 0;
+	sb->fd = memfile_new("tlsherd-scoreboard");
+	if (sb->fd == -1)
+		return errno == ENOSYS ? 0 : -1;
+	return memfile_fix_size(sb->fd, sb->size);
 }
 
 /* Its size must be sealed, so that nobody can shorten the mapping under us. */
 static bool
 board_file_fits(const struct scoreboard *sb, int fd)
 {
-#ifdef HAVE_MEMFD_CREATE
-	struct stat st;
-	int seals;
-
-	seals = fcntl(fd, F_GET_SEALS);
-	return seals != -1 && (seals & F_SEAL_SHRINK) != 0 &&
-	    fstat(fd, &st) == 0 && st.st_size == (off_t)sb->size &&
+	return memfile_has_size(fd, sb->size) &&
 	    fcntl(fd, F_SETFD, FD_CLOEXEC) == 0;
-#else
-	return false;
-#endif
 }
 
 static int

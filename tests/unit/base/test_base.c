@@ -72,6 +72,7 @@ main(int argc, char **argv)
 	srunner_add_suite(runner, fd_suite());
 	srunner_add_suite(runner, log_suite());
 	srunner_add_suite(runner, mem_suite());
+	srunner_add_suite(runner, memfile_suite());
 	srunner_add_suite(runner, pidfile_suite());
 	srunner_add_suite(runner, proctitle_suite());
 	srunner_add_suite(runner, program_suite());
