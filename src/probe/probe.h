@@ -68,15 +68,19 @@ int probe_client_init(struct probe_client *, const struct probe_options *,
     int version, struct err *);
 void probe_client_release(struct probe_client *);
 
+/* An SSL that will offer session (NULL: none). NULL when OpenSSL failed. */
+SSL *probe_client_ssl(struct probe_client *, SSL_SESSION *session);
+/* What OpenSSL has to say of its last error, which is forgotten. */
+const char *probe_ssl_reason(void);
+
+/* connect.c */
+
 /*
  * Connect, offering session (NULL: none; it can be offered again), ask who
  * serves, close. client->latest is the newest session afterwards.
  */
 void probe_connect(struct probe_client *, SSL_SESSION *session,
     struct probe_result *);
-
-/* An SSL that will offer session (NULL: none). NULL when OpenSSL failed. */
-SSL *probe_client_ssl(struct probe_client *, SSL_SESSION *session);
 
 /*
  * A socket that is connected before deadline (clock_mono_us()). False with
