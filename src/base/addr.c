@@ -11,12 +11,17 @@
 #include <netdb.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/addr.h"
+#include "base/mem.h"
 
 #define UNIX_PREFIX "unix:"
 
+static int look_up(const char *, const char *, struct addrinfo **);
+static void add_found(const struct addrinfo *, struct addr **, size_t *);
+static void add(const struct addr *, struct addr **, size_t *);
 static int parse_unix(const char *, struct addr *, const struct loc *,
     struct err *);
 static int split(const char *, char *, size_t, const char **);
@@ -26,30 +31,96 @@ int
 addr_parse(const char *text, struct addr *addr, const struct loc *loc,
     struct err *err)
 {
-	struct addrinfo hints, *found;
+	struct addr *list;
+	size_t n;
+
+	if (addr_parse_all(text, &list, &n, loc, err) == -1)
+		return -1;
+	*addr = list[0];
+	free(list);
+	return 0;
+}
+
+int
+addr_parse_all(const char *text, struct addr **list, size_t *n,
+    const struct loc *loc, struct err *err)
+{
+	struct addrinfo *found;
+	struct addr addr;
 	const char *port;
 	char host[256];
 	int error;
 
-	memset(addr, 0, sizeof(*addr));
-	if (strncmp(text, UNIX_PREFIX, strlen(UNIX_PREFIX)) == 0)
-		return parse_unix(text, addr, loc, err);
+	*list = NULL;
+	*n = 0;
+	memset(&addr, 0, sizeof(addr));
+	if (strncmp(text, UNIX_PREFIX, strlen(UNIX_PREFIX)) == 0) {
+		if (parse_unix(text, &addr, loc, err) == -1)
+			return -1;
+		add(&addr, list, n);
+		return 0;
+	}
 	if (split(text, host, sizeof(host), &port) == -1 || !is_port(port))
 		return err_set(err, loc, "\"%s\" is not an address; expected "
 		    "HOST:PORT, [IPV6]:PORT or unix:/PATH", text);
-	memset(&hints, 0, sizeof(hints));
-	hints.ai_socktype = SOCK_STREAM;
-	hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
-	error = getaddrinfo(strcmp(host, "*") == 0 ? "0.0.0.0" : host, port,
-	    &hints, &found);
+	error = look_up(strcmp(host, "*") == 0 ? "0.0.0.0" : host, port,
+	    &found);
 	if (error != 0)
-		return err_set(err, loc, "address \"%s\": %s", text,
+		return err_set(err, loc, "\"%s\": %s", text,
 		    error == EAI_SYSTEM ? strerror(errno) :
 		    gai_strerror(error));
-	memcpy(&addr->ss, found->ai_addr, found->ai_addrlen);
-	addr->len = found->ai_addrlen;
+	add_found(found, list, n);
 	freeaddrinfo(found);
 	return 0;
+}
+
+/*
+ * What is no number is a name. Of that, families that this machine has no
+ * address of are left out: they could be neither bound nor called.
+ */
+static int
+look_up(const char *host, const char *port, struct addrinfo **found)
+{
+	struct addrinfo hints;
+	int error;
+
+	memset(&hints, 0, sizeof(hints));
+	hints.ai_socktype = SOCK_STREAM;
+	hints.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV;
+	error = getaddrinfo(host, port, &hints, found);
+	if (error != EAI_NONAME)
+		return error;
+	hints.ai_flags = AI_ADDRCONFIG | AI_NUMERICSERV;
+	return getaddrinfo(host, port, &hints, found);
+}
+
+static void
+add_found(const struct addrinfo *found, struct addr **list, size_t *n)
+{
+	const struct addrinfo *ai;
+	struct addr addr;
+
+	for (ai = found; ai != NULL; ai = ai->ai_next) {
+		if (ai->ai_addrlen > sizeof(addr.ss))
+			continue;
+		memset(&addr, 0, sizeof(addr));
+		memcpy(&addr.ss, ai->ai_addr, ai->ai_addrlen);
+		addr.len = ai->ai_addrlen;
+		add(&addr, list, n);
+	}
+}
+
+/* Unless it is there. */
+static void
+add(const struct addr *addr, struct addr **list, size_t *n)
+{
+	size_t i;
+
+	for (i = 0; i < *n; i++)
+		if (addr_equal(&(*list)[i], addr))
+			return;
+	*list = xreallocarray(*list, *n + 1, sizeof(**list));
+	(*list)[(*n)++] = *addr;
 }
 
 static int

@@ -7,6 +7,7 @@
 #define BASE_ADDR_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include <sys/types.h>
 #include <sys/socket.h>
@@ -22,10 +23,14 @@ struct addr {
 #define ADDR_TEXT_MAX 128
 
 /*
- * Parse text; a name is looked up (this blocks) and its first address taken.
- * The error text names text and what would be right; loc stands before it.
- * Returns 0 or -1.
+ * Parse text; a name is looked up (this blocks). Sets *list to its addresses,
+ * at least one, none of them twice, the one to be preferred first; the caller
+ * frees it. The error text begins with text, in quotes, and says what would be
+ * right; loc stands before it. Returns 0, or -1 and nothing to free.
  */
+int addr_parse_all(const char *text, struct addr **list, size_t *n,
+    const struct loc *, struct err *);
+/* The first of them. */
 int addr_parse(const char *text, struct addr *, const struct loc *,
     struct err *);
 

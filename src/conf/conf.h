@@ -30,9 +30,12 @@ struct conf_strs {
 	size_t n;
 };
 
+/* A name with several addresses makes several of these. */
 struct conf_addr {
 	struct addr addr;
-	char *text; /* as written */
+	char *text;   /* as written */
+	char *number; /* as addr_format() writes it, for the log */
+	bool again;   /* another address of the text before */
 	struct loc loc;
 };
 

@@ -232,9 +232,14 @@ static int
 set_error(const struct bound *b, const struct conf_addr *address,
     const char *call, struct err *err)
 {
+	const char *text = address != NULL ? address->text : b->text;
+	const char *number = address != NULL ? address->number : text;
+	bool name = strcmp(text, number) != 0;
+
 	return err_set(err, address != NULL ? &address->loc : &b->listen->loc,
-	    "listener \"%s\", address %s: %s: %s", b->listen->name,
-	    address != NULL ? address->text : b->text, call, strerror(errno));
+	    "listener \"%s\", address %s%s%s%s: %s: %s", b->listen->name,
+	    text, name ? " (" : "", name ? number : "", name ? ")" : "", call,
+	    strerror(errno));
 }
 
 static int

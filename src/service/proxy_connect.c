@@ -249,6 +249,6 @@ proxy_note(struct conn *c, bool up)
 	size_t i;
 
 	i = leg->first + leg->failed - (up ? 0 : 1);
-	conn_set_backend(c, conf->backends[i % conf->nbackends].text,
+	conn_set_backend(c, conf->backends[i % conf->nbackends].number,
 	    clock_mono_us() - leg->tried);
 }

@@ -16,13 +16,13 @@ class Backend:
     What serve returns is kept in `results`, what it raises in `errors`.
     """
 
-    def __init__(self, serve, path=None, backlog=128):
+    def __init__(self, serve, path=None, backlog=128, where=None):
         self.serve = serve
         self.results = []
         self.errors = []
         self.sockets = []
         self.threads = []
-        self.listener, self.address = bound(path)
+        self.listener, self.address = bound(path, where)
         self.listener.listen(backlog)
 
     def __enter__(self):
@@ -96,7 +96,7 @@ def reset(sock):
     sock.close()
 
 
-def bound(path=None):
+def bound(path=None, where=None):
     """A socket that does not listen yet, and its address for `backend`."""
     if path is not None:
         sock = socket.socket(socket.AF_UNIX)
@@ -104,8 +104,9 @@ def bound(path=None):
         os.chmod(path, 0o666)  # for workers that are nobody
         return sock, "unix:" + path
     sock = socket.socket()
-    sock.bind(("127.0.0.1", 0))
-    return sock, "127.0.0.1:%d" % sock.getsockname()[1]
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    sock.bind(where or ("127.0.0.1", 0))
+    return sock, "%s:%d" % sock.getsockname()
 
 
 @contextlib.contextmanager

@@ -97,9 +97,9 @@ static const struct bad rows[] = {
 	{ "tickets { keys = { a,\n\"\" } }", "t.conf:2: keys \"\": expected a "
 	    "path" },
 	/* addresses */
-	{ LINES("address += { 443 }"), "t.conf:3: \"443\" is not an address; "
+	{ LINES("address += { 443 }"), "t.conf:3: address \"443\" is not an address; "
 	    "expected HOST:PORT, [IPV6]:PORT or unix:/PATH" },
-	{ LINES("backend = { unix:/" X200 " }"), "t.conf:3: \"unix:/" X200
+	{ LINES("backend = { unix:/" X200 " }"), "t.conf:3: backend \"unix:/" X200
 	    "\": the path of a Unix socket has 107 characters at the most" },
 	{ "listen x { address = 127.0.0.1:443" CERT " }\n"
 	    "listen y {\naddress = { \"[::1]:443\",\n127.0.0.1:443 }" CERT
@@ -112,7 +112,7 @@ static const struct bad rows[] = {
 	    "65535" },
 	{ LINES("service = proxy\nbackend = \"*:80\"" CERT), "t.conf:4: "
 	    "backend \"*:80\": expected the address of a host, such as "
-	    "\"127.0.0.1:8080\"" },
+	    "\"127.0.0.1:8080\"; this is 0.0.0.0:80" },
 	{ LINES("address += { \"*:443\",\n0.0.0.0:443 }" CERT), "t.conf:4: "
 	    "address 0.0.0.0:443 is bound twice; first at t.conf:3" },
 	{ LINES("address += { unix:/a,\nunix:/a }" CERT), "t.conf:4: address "

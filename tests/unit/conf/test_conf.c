@@ -113,6 +113,7 @@ main(void)
 	int failed;
 
 	runner = srunner_create(values_suite());
+	srunner_add_suite(runner, addresses_suite());
 	srunner_add_suite(runner, assign_suite());
 	srunner_add_suite(runner, documents_suite());
 	srunner_add_suite(runner, errors_suite());

@@ -22,6 +22,7 @@ struct bad {
 	const char *text, *error;
 };
 
+Suite *addresses_suite(void);
 Suite *assign_suite(void);
 Suite *documents_suite(void);
 Suite *errors_suite(void);

@@ -29,7 +29,7 @@ site_proxy_backlog(size_t n, bool local, int backlog)
 		backend_open(&backends[i], local, backlog);
 		ck_assert_int_eq(addr_parse(backends[i].text, &addrs[i].addr,
 		    NULL, &err), 0);
-		addrs[i].text = backends[i].text;
+		addrs[i].text = addrs[i].number = backends[i].text;
 	}
 	world.site.listen.backends = addrs;
 	world.site.listen.nbackends = n;

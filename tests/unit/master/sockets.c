@@ -56,7 +56,7 @@ get(const char *address)
 
 	memset(&a, 0, sizeof(a));
 	snprintf(text, sizeof(text), "%s", address);
-	a.text = text;
+	a.text = a.number = text;
 	a.loc.file = file;
 	a.loc.line = 3;
 	ck_assert_int_eq(addr_parse(address, &a.addr, NULL, &err), 0);

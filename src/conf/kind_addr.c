@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Directives that are lists of addresses. A name stands for all addresses that
+ * it has when the file is read. Those that nobody can listen to, or call, are
+ * refused: they would fail each client. Master.
+ */
+#include "config.h"
+
+#include <netinet/in.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "conf/conf_int.h"
+
+static char *whole(const struct conf_given *);
+static int addr_add(const struct conf_given *, struct conf_addr **, size_t *);
+static int refuse(const struct conf_given *, const struct conf_addr *,
+    const char *);
+static const char *common_fault(const struct addr *);
+static bool is_many(const struct addr *);
+static bool is_any(const struct addr *);
+static const struct in6_addr *in6(const struct addr *);
+static uint32_t in4(const struct addr *);
+
+/* struct conf_addr *, and their number */
+
+static int
+address_add(const struct conf_given *g, struct conf_addr **list, size_t *n)
+{
+	const char *fault;
+	size_t i = *n;
+
+	if (addr_add(g, list, n) == -1)
+		return -1;
+	for (; i < *n; i++) {
+		fault = common_fault(&(*list)[i].addr);
+		/* Our IPv6 sockets are for IPv6 only. */
+		if (fault == NULL && in6(&(*list)[i].addr) != NULL &&
+		    IN6_IS_ADDR_V4MAPPED(in6(&(*list)[i].addr)))
+			fault = "an IPv4 address without \"::ffff:\", such as "
+			    "\"192.0.2.1:443\"";
+		if (fault != NULL)
+			return refuse(g, &(*list)[i], fault);
+	}
+	return 0;
+}
+
+static int
+backend_add(const struct conf_given *g, struct conf_addr **list, size_t *n)
+{
+	const char *fault;
+	size_t i = *n;
+
+	if (addr_add(g, list, n) == -1)
+		return -1;
+	for (; i < *n; i++) {
+		fault = common_fault(&(*list)[i].addr);
+		if (is_any(&(*list)[i].addr))
+			fault = "the address of a host, such as "
+			    "\"127.0.0.1:8080\"";
+		else if (addr_any_port(&(*list)[i].addr))
+			fault = "a port from 1 to 65535";
+		if (fault != NULL)
+			return refuse(g, &(*list)[i], fault);
+	}
+	return 0;
+}
+
+static int
+addr_add(const struct conf_given *g, struct conf_addr **list, size_t *n)
+{
+	char *text = whole(g), number[ADDR_TEXT_MAX];
+	struct conf_addr *one;
+	struct addr *found;
+	struct err err;
+	size_t i, nfound;
+
+	if (addr_parse_all(text, &found, &nfound, NULL, &err) == -1) {
+		free(text);
+		return err_set(g->err, &g->loc, "%s %s", g->directive->name,
+		    err.text);
+	}
+	*list = xreallocarray(*list, *n + nfound, sizeof(**list));
+	for (i = 0; i < nfound; i++) {
+		one = &(*list)[(*n)++];
+		addr_format((struct sockaddr *)&found[i].ss, found[i].len,
+		    number, sizeof(number));
+		one->addr = found[i];
+		one->text = xstrdup(text);
+		one->number = xstrdup(number);
+		one->again = i > 0;
+		one->loc = g->loc;
+	}
+	free(found);
+	free(text);
+	return 0;
+}
+
+/* With the path of a Unix socket made absolute. */
+static char *
+whole(const struct conf_given *g)
+{
+	static const char prefix[] = "unix:";
+	const size_t len = sizeof(prefix) - 1;
+	char *path, *text;
+
+	if (strncmp(g->text, prefix, len) != 0 || g->text[len] == '\0')
+		return xstrdup(g->text);
+	path = conf_path(g->folder, g->text + len);
+	text = xasprintf("%s%s", prefix, path);
+	free(path);
+	return text;
+}
+
+/* A name does not show what it stands for. */
+static int
+refuse(const struct conf_given *g, const struct conf_addr *address,
+    const char *expected)
+{
+	if (strcmp(address->text, address->number) == 0)
+		return conf_expected(g, "%s", expected);
+	return conf_expected(g, "%s; this is %s", expected, address->number);
+}
+
+/* What would be right, or NULL. */
+static const char *
+common_fault(const struct addr *addr)
+{
+	const struct sockaddr_in6 *sin6 = (const void *)&addr->ss;
+
+	if (is_many(addr))
+		return "the address of one host, not of many";
+	if (in6(addr) != NULL && IN6_IS_ADDR_LINKLOCAL(in6(addr)) &&
+	    sin6->sin6_scope_id == 0)
+		return "a link-local address with its interface, such as "
+		    "\"[fe80::1%eth0]:443\"";
+	return NULL;
+}
+
+/* Multicast and broadcast. */
+static bool
+is_many(const struct addr *addr)
+{
+	uint32_t v4 = in4(addr);
+
+	if (in6(addr) != NULL && IN6_IS_ADDR_MULTICAST(in6(addr)))
+		return true;
+	return IN_MULTICAST(v4) || v4 == INADDR_BROADCAST;
+}
+
+static bool
+is_any(const struct addr *addr)
+{
+	if (addr_is_unix(addr))
+		return false;
+	if (in6(addr) != NULL && !IN6_IS_ADDR_V4MAPPED(in6(addr)))
+		return IN6_IS_ADDR_UNSPECIFIED(in6(addr));
+	return in4(addr) == INADDR_ANY;
+}
+
+static const struct in6_addr *
+in6(const struct addr *addr)
+{
+	return addr->ss.ss_family != AF_INET6 ? NULL :
+	    &((const struct sockaddr_in6 *)&addr->ss)->sin6_addr;
+}
+
+/* In host order, also when it is written as one of IPv6; 0 for others. */
+static uint32_t
+in4(const struct addr *addr)
+{
+	uint32_t v4 = 0;
+
+	if (addr->ss.ss_family == AF_INET)
+		v4 = ((const struct sockaddr_in *)&addr->ss)->sin_addr.s_addr;
+	else if (in6(addr) != NULL && IN6_IS_ADDR_V4MAPPED(in6(addr)))
+		memcpy(&v4, in6(addr)->s6_addr + 12, sizeof(v4));
+	return ntohl(v4);
+}
+
+static void
+addr_print(const struct conf_addr *list, size_t n, FILE *fp)
+{
+	size_t i;
+
+	putc('{', fp);
+	for (i = 0; i < n; i++) {
+		if (list[i].again)
+			continue;
+		fputs(i == 0 ? " " : ", ", fp);
+		conf_print_string(list[i].text, fp);
+	}
+	fputs(n == 0 ? "}" : " }", fp);
+}
+
+static void
+addr_clear(struct conf_addr **list, size_t *n)
+{
+	size_t i;
+
+	for (i = 0; i < *n; i++) {
+		free((*list)[i].text);
+		free((*list)[i].number);
+	}
+	free(*list);
+	*list = NULL;
+	*n = 0;
+}
+
+#define ADDRESS_KIND(list, add)						\
+	static int							\
+	list##_add(const struct conf_given *g, void *target)		\
+	{								\
+		struct conf_listen *l = target;				\
+									\
+		return add(g, &l->list, &l->n##list);			\
+	}								\
+									\
+	static void							\
+	list##_print(const struct conf_directive *d, const void *target, \
+	    FILE *fp)							\
+	{								\
+		const struct conf_listen *l = target;			\
+									\
+		addr_print(l->list, l->n##list, fp);			\
+	}								\
+									\
+	static void							\
+	list##_clear(const struct conf_directive *d, void *target)	\
+	{								\
+		struct conf_listen *l = target;				\
+									\
+		addr_clear(&l->list, &l->n##list);			\
+	}								\
+									\
+	const struct conf_kind conf_kind_##list = { list##_add,		\
+		list##_print, list##_clear, NULL }
+
+ADDRESS_KIND(addresses, address_add);
+ADDRESS_KIND(backends, backend_add);
