@@ -89,12 +89,14 @@ load_cert(SSL_CTX *ctx, const struct probe_options *o, struct err *err)
 
 	if (SSL_CTX_use_certificate_chain_file(ctx, o->cert) != 1)
 		return err_set(err, NULL, "--cert %s: %s", o->cert,
-		    has_none() ? "no certificate in the file" : probe_ssl_reason());
+		    has_none() ? "no certificate in the file" :
+		    probe_ssl_reason());
 	if (SSL_CTX_use_PrivateKey_file(ctx, key, SSL_FILETYPE_PEM) == 1)
 		return 0;
 	if (o->key != NULL)
 		return err_set(err, NULL, "--key %s: %s", key,
-		    has_none() ? "no private key in the file" : probe_ssl_reason());
+		    has_none() ? "no private key in the file" :
+		    probe_ssl_reason());
 	return err_set(err, NULL, "--cert %s: %s", key, has_none() ?
 	    "no private key in the file, and no --key" : probe_ssl_reason());
 }
