@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * tlsherdctl: asks a running tlsherd through its control socket and prints
- * what it says. A process of its own; knows the protocol (ctl_protocol.h) and
+ * what it says. A process of its own; knows the protocol (protocol.h) and
  * where the socket is, nothing of the answers.
  */
 #include "config.h"
@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 #include "conf/conf.h"
-#include "master/ctl_protocol.h"
+#include "ctl/protocol.h"
 
 #define CONF_PATH SYSCONFDIR "/tlsherd/tlsherd.conf"
 #define PATIENCE 10 /* seconds without a sign of life */
@@ -45,7 +45,7 @@ static const struct {
 	const char *name, *doc;
 } verbs[] = {
 #define X(ID, verb, doc) { #verb, doc },
-#include "master/verbs.def"
+#include "ctl/verbs.def"
 #undef X
 };
 #define NVERBS (sizeof(verbs) / sizeof(verbs[0]))

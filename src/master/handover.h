@@ -29,7 +29,7 @@
 #include <stdbool.h>
 
 #include "base/err.h"
-#include "master/ctl.h"
+#include "ctl/ctl.h"
 
 #define HANDOVER_ENV "TLSHERD_HANDOVER"
 #define HANDOVER_HEAD "tlsherd-handover 1"

@@ -17,9 +17,9 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/units.h"
-#include "master/ctl.h"
+#include "ctl/ctl.h"
 #include "master/master_int.h"
-#include "master/report.h"
+#include "report/report.h"
 
 #define LINE_EVERY 3600 /* seconds */
 /* More than the rings of ticket keys take. */

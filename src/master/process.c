@@ -19,7 +19,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/log.h"
-#include "master/ctl.h"
+#include "ctl/ctl.h"
 #include "master/handover.h"
 #include "master/master_int.h"
 

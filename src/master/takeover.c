@@ -22,7 +22,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "master/ctl.h"
+#include "ctl/ctl.h"
 #include "master/handover.h"
 #include "master/master_int.h"
 

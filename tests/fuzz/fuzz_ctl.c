@@ -15,8 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "master/ctl_int.h"
-#include "master/ctl_protocol.h"
+#include "ctl/ctl_int.h"
+#include "ctl/protocol.h"
 #include "stats/scoreboard.h"
 #include "tlscache.h"
 

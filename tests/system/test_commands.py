@@ -145,7 +145,7 @@ def answer(tmp, command):
 
 def keys(report):
     return re.findall(rf"^{report}\((\w+),", source(
-        "master/report_fields.def"), re.M)
+        "report/fields.def"), re.M)
 
 
 def test_status(start, tmp):

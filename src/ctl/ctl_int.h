@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /* The parts of the control socket, among themselves. */
-#ifndef MASTER_CTL_INT_H
-#define MASTER_CTL_INT_H
+#ifndef CTL_CTL_INT_H
+#define CTL_CTL_INT_H
 
 #include <stddef.h>
 
 #include "base/err.h"
-#include "master/ctl.h"
+#include "ctl/ctl.h"
 
 /*
  * Make the socket of opts->path and listen on it. Returns the descriptor, or

@@ -3,15 +3,15 @@
  * The two forms of a report behind one interface: lines and tables for
  * people, JSON for programs. Knows nothing of what is reported.
  */
-#ifndef MASTER_REPORT_FORM_H
-#define MASTER_REPORT_FORM_H
+#ifndef REPORT_FORM_H
+#define REPORT_FORM_H
 
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 
 #include "base/json.h"
-#include "master/report.h"
+#include "report/report.h"
 
 enum value_kind {
 	VALUE_TEXT,    /* NULL: none */
@@ -32,7 +32,7 @@ struct value {
 	uint64_t whole; /* of a rate: number is the part */
 };
 
-/* What the rows of report_fields.def make their values with. */
+/* What the rows of fields.def make their values with. */
 #define TEXT(x) ((struct value){ .kind = VALUE_TEXT, .text = (x) })
 #define ID(x) ((struct value){ .kind = VALUE_ID, .number = (x) })
 #define PID(x) ((struct value){ .kind = VALUE_PID, .number = (x) })

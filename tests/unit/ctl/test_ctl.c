@@ -20,11 +20,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <check.h>
 #include <event2/event.h>
+#include <tlscache.h>
 
-#include "master/ctl.h"
-#include "master/ctl_protocol.h"
-#include "test_ctl.h"
+#include "ctl/ctl.h"
+#include "ctl/protocol.h"
 
 #define STATUS_REQUEST CTL_REQUEST_TAG " status plain\n"
 #define PATIENCE 10000 /* milliseconds */
@@ -34,7 +35,7 @@ static char path[sizeof(dir) + 16];
 static struct event_base *base;
 static struct ctl_options opts;
 static struct scoreboard *board;
-static struct tlscache cache;
+static struct tlscache *cache;
 static struct ctl_worker many[20000];
 static size_t nworkers;
 static unsigned asked;
@@ -49,7 +50,7 @@ view_fill(void *arg, struct ctl_view *view)
 	view->conf_path = "x.conf";
 	view->workers = many;
 	view->nworkers = nworkers;
-	view->cache = &cache;
+	view->cache = cache;
 	view->scoreboard = board;
 }
 
@@ -61,6 +62,7 @@ setup(void)
 	base = event_base_new();
 	board = scoreboard_new(1, 1);
 	ck_assert(base != NULL && board != NULL);
+	ck_assert_int_eq(tlscache_open(&cache, TLSCACHE_SIZE_MIN), TLSCACHE_OK);
 	memset(&opts, 0, sizeof(opts));
 	opts.path = path;
 	opts.mode = 0600;
@@ -73,6 +75,7 @@ teardown(void)
 {
 	unlink(path);
 	rmdir(dir);
+	tlscache_close(cache);
 	scoreboard_free(board);
 	event_base_free(base);
 	memcpy(dir + sizeof(dir) - 7, "XXXXXX", 6);
@@ -584,7 +587,7 @@ START_TEST(handed_on)
 }
 END_TEST
 
-Suite *
+static Suite *
 ctl_suite(void)
 {
 	Suite *suite;
@@ -618,4 +621,16 @@ ctl_suite(void)
 	tcase_add_test(tc, handed_on);
 	suite_add_tcase(suite, tc);
 	return suite;
+}
+
+int
+main(void)
+{
+	SRunner *runner = srunner_create(ctl_suite());
+	int failed;
+
+	srunner_run_all(runner, CK_ENV);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

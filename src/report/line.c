@@ -34,8 +34,8 @@
 #include <tlscache.h>
 
 #include "base/units.h"
-#include "master/report.h"
-#include "master/report_form.h"
+#include "report/report.h"
+#include "report/form.h"
 
 #define FORECAST_SECONDS 3600.0
 #define ENTRY_TYPICAL 200.0 /* bytes, when there is none to look at */

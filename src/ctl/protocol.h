@@ -9,8 +9,8 @@
  *	tlsherd/1 STATUS LENGTH\n		STATUS: as tlsherdctl exits
  *	LENGTH bytes: the report (STATUS 0) or a line that says what is wrong
  */
-#ifndef MASTER_CTL_PROTOCOL_H
-#define MASTER_CTL_PROTOCOL_H
+#ifndef CTL_PROTOCOL_H
+#define CTL_PROTOCOL_H
 
 #define CTL_REQUEST_TAG "tlsherdctl/1"
 #define CTL_ANSWER_TAG "tlsherd/1"

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The suites of test_ctl, and caches that have counted whatever a test wants:
+ * The suites of test_report, and caches that have counted whatever a test wants:
  * this program brings its own tlscache_stat() and tlscache_keys_stat().
  */
-#ifndef TEST_CTL_H
-#define TEST_CTL_H
+#ifndef TEST_REPORT_H
+#define TEST_REPORT_H
 
 #include <check.h>
 #include <tlscache.h>
@@ -17,7 +17,6 @@ struct tlscache_keys {
 	struct tlscache_keys_stat stat;
 };
 
-Suite *ctl_suite(void);
 Suite *report_suite(void);
 Suite *report_line_suite(void);
 

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What stands in a report: the values behind the rows of report_fields.def.
- * How it looks is report_form.c's. Runs in the master, only when somebody
+ * What stands in a report: the values behind the rows of fields.def.
+ * How it looks is form.c's. Runs in the master, only when somebody
  * asks; reads counters that others go on writing.
  */
 #include "config.h"
 
 #include <tlscache.h>
 
-#include "master/report.h"
-#include "master/report_form.h"
+#include "report/report.h"
+#include "report/form.h"
 
 static void put_daemon(struct form *, const struct ctl_view *);
 static void put_workers(struct form *, const struct ctl_view *);
@@ -76,7 +76,7 @@ put_daemon(struct form *f, const struct ctl_view *v)
 {
 #define DAEMON(key, KIND, label, lead, tail, ...) \
 	form_field(f, #key, label, lead, tail, KIND(__VA_ARGS__));
-#include "master/report_fields.def"
+#include "report/fields.def"
 }
 
 static void
@@ -86,13 +86,13 @@ put_workers(struct form *f, const struct ctl_view *v)
 	size_t i;
 
 #define WORKER(key, KIND, width, heading, ...) form_heading(f, width, heading);
-#include "master/report_fields.def"
+#include "report/fields.def"
 	for (i = 0; i < v->nworkers; i++) {
 		w = &v->workers[i];
 		form_row_begin(f);
 #define WORKER(key, KIND, width, heading, ...) \
 	form_cell(f, #key, width, KIND(__VA_ARGS__));
-#include "master/report_fields.def"
+#include "report/fields.def"
 		form_row_end(f);
 	}
 }
@@ -102,7 +102,7 @@ put_totals(struct form *f, const struct totals *t)
 {
 #define TOTALS(key, KIND, label, lead, tail, ...) \
 	form_field(f, #key, label, lead, tail, KIND(__VA_ARGS__));
-#include "master/report_fields.def"
+#include "report/fields.def"
 }
 
 static void
@@ -110,7 +110,7 @@ put_cache(struct form *f, const struct tlscache_stat *s)
 {
 #define CACHE(key, KIND, label, lead, tail, ...) \
 	form_field(f, #key, label, lead, tail, KIND(__VA_ARGS__));
-#include "master/report_fields.def"
+#include "report/fields.def"
 }
 
 static void
@@ -119,7 +119,7 @@ put_ticket_keys(struct form *f, const struct ctl_view *v,
 {
 #define TICKET_KEYS(key, KIND, label, lead, tail, ...) \
 	form_field(f, #key, label, lead, tail, KIND(__VA_ARGS__));
-#include "master/report_fields.def"
+#include "report/fields.def"
 }
 
 /*
@@ -136,7 +136,7 @@ put_resumption(struct form *f, const struct ctl_view *v)
 	t = &totals;
 #define RESUMPTION(key, KIND, width, heading, ...) \
 	form_heading(f, width, heading);
-#include "master/report_fields.def"
+#include "report/fields.def"
 	for (next = 0;; next = number + 1) {
 		number = UINT64_MAX;
 		for (i = 0; i < v->nworkers; i++)
@@ -149,7 +149,7 @@ put_resumption(struct form *f, const struct ctl_view *v)
 		form_row_begin(f);
 #define RESUMPTION(key, KIND, width, heading, ...) \
 	form_cell(f, #key, width, KIND(__VA_ARGS__));
-#include "master/report_fields.def"
+#include "report/fields.def"
 		form_row_end(f);
 	}
 }
@@ -173,7 +173,7 @@ worker_state_name(enum worker_state state)
 {
 	static const char *const names[WORKER_STATE_COUNT] = {
 #define X(ID, name, doc) [WORKER_##ID] = name,
-#include "master/worker_state.def"
+#include "report/worker_state.def"
 #undef X
 	};
 

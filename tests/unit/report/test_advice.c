@@ -14,7 +14,7 @@
 #include <check.h>
 #include <tlscache.h>
 
-#include "master/report.h"
+#include "report/report.h"
 
 struct load {
 	size_t size;	 /* of the cache that is too small */

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC */
-/* Runs the suites of the control socket and its reports. */
+/* Runs the suites of src/report. */
 #include "config.h"
 
 #include <stdlib.h>
 
-#include "test_ctl.h"
+#include "test_report.h"
 
 void
 tlscache_stat(const struct tlscache *cache, struct tlscache_stat *stat)
@@ -25,8 +25,7 @@ main(void)
 	SRunner *runner;
 	int failed;
 
-	runner = srunner_create(ctl_suite());
-	srunner_add_suite(runner, report_suite());
+	runner = srunner_create(report_suite());
 	srunner_add_suite(runner, report_line_suite());
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);

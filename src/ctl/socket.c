@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
-#include "master/ctl_int.h"
+#include "ctl/ctl_int.h"
 
 static int socket_clear(const struct sockaddr_un *, const struct loc *,
     struct err *);

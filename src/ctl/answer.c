@@ -12,9 +12,9 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "master/ctl_int.h"
-#include "master/ctl_protocol.h"
-#include "master/report.h"
+#include "ctl/ctl_int.h"
+#include "ctl/protocol.h"
+#include "report/report.h"
 
 struct verb {
 	const char *name;
@@ -23,7 +23,7 @@ struct verb {
 
 static const struct verb verbs[] = {
 #define X(ID, verb, doc) { #verb, report_##verb },
-#include "master/verbs.def"
+#include "ctl/verbs.def"
 #undef X
 };
 #define NVERBS (sizeof(verbs) / sizeof(verbs[0]))

@@ -2,16 +2,16 @@
 /*
  * What the daemon tells about itself: the reports of the control socket, for
  * people or for programs, and the line about the session cache in the log.
- * The fields stand in report_fields.def, one row for both forms.
+ * The fields stand in fields.def, one row for both forms.
  */
-#ifndef MASTER_REPORT_H
-#define MASTER_REPORT_H
+#ifndef REPORT_REPORT_H
+#define REPORT_REPORT_H
 
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 
-#include "master/ctl_view.h"
+#include "report/view.h"
 
 struct tlscache_stat;
 

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "master/report_form.h"
+#include "report/form.h"
 
 #define LABEL_WIDTH 13
 

@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "master/report.h"
-#include "test_ctl.h"
+#include "report/report.h"
+#include "test_report.h"
 
 #define ENTRY 232 /* bytes */
 

@@ -4,7 +4,7 @@
  * is decided by the file mode of the socket, and nothing here trusts them any
  * further than that: a client costs its own slot until its deadline.
  *
- * The socket itself is ctl_socket.c's, requests and answers are ctl_answer.c's.
+ * The socket itself is socket.c's, requests and answers are answer.c's.
  */
 #include "config.h"
 
@@ -24,9 +24,9 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "master/ctl.h"
-#include "master/ctl_int.h"
-#include "master/ctl_protocol.h"
+#include "ctl/ctl.h"
+#include "ctl/ctl_int.h"
+#include "ctl/protocol.h"
 
 struct ctl_client {
 	LIST_ENTRY(ctl_client) entry;

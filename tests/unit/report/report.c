@@ -7,9 +7,9 @@
 #include <string.h>
 #include <time.h>
 
-#include "master/report.h"
-#include "master/report_form.h"
-#include "test_ctl.h"
+#include "report/report.h"
+#include "report/form.h"
+#include "test_report.h"
 
 #define NOW 1700003600 /* 2023-11-14 23:13:20 UTC */
 

@@ -3,8 +3,8 @@
  * The master as the control socket and the log line see it. The master fills
  * the struct in when it is asked to; report.c turns it into text.
  */
-#ifndef MASTER_CTL_VIEW_H
-#define MASTER_CTL_VIEW_H
+#ifndef REPORT_VIEW_H
+#define REPORT_VIEW_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -19,7 +19,7 @@ struct tlscache_keys;
 
 enum worker_state {
 #define X(ID, name, doc) WORKER_##ID,
-#include "master/worker_state.def"
+#include "report/worker_state.def"
 #undef X
 	WORKER_STATE_COUNT
 };

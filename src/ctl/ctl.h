@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The control socket: a Unix stream socket in the master's event loop, on
- * which tlsherdctl asks and the master answers (ctl_protocol.h).
+ * which tlsherdctl asks and the master answers (protocol.h).
  *
  * No client can hold the master up: requests are bounded, answers are made in
  * one go and sent as the client takes them, every connection has a deadline,
  * and there is a limit to how many there are at a time.
  */
-#ifndef MASTER_CTL_H
-#define MASTER_CTL_H
+#ifndef CTL_CTL_H
+#define CTL_CTL_H
 
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/err.h"
-#include "master/ctl_view.h"
+#include "report/view.h"
 
 struct ctl;
 struct event_base;
