@@ -5,6 +5,8 @@
  */
 #include "config.h"
 
+#include <sys/stat.h>
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -18,6 +20,7 @@
 
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/mem.h"
 #include "base/syslogger.h"
 
 #define LINE_SIZE 4096
@@ -56,7 +59,6 @@ static const struct {
 	{ "local6", LOG_LOCAL6 }, { "local7", LOG_LOCAL7 },
 };
 
-static int file_open(const char *, struct err *);
 static void file_use(int);
 static void emit(enum log_level, int, const char *, va_list)
     __attribute__((format(printf, 3, 0)));
@@ -92,8 +94,8 @@ log_facility_parse(const char *text, int *facility)
 int
 log_open(const char *dest, const char *facility, struct err *err)
 {
+	struct err why;
 	int fac, fd;
-	char *path;
 
 	if (strcmp(dest, "stderr") == 0) {
 		syslogger_close();
@@ -113,31 +115,34 @@ log_open(const char *dest, const char *facility, struct err *err)
 	if (dest[0] != '/')
 		return err_set(err, NULL, "log \"%s\": stderr, syslog or an "
 		    "absolute path is expected", dest);
-	fd = file_open(dest, err);
+	fd = log_file_open(dest, &why);
 	if (fd == -1)
-		return -1;
-	path = strdup(dest);
-	if (path == NULL) {
-		close(fd);
-		return err_set(err, NULL, "out of memory");
-	}
+		return err_set(err, NULL, "log file %s: %s", dest, why.text);
+	log_use_file(fd, dest);
+	return 0;
+}
+
+void
+log_use_file(int fd, const char *path)
+{
 	syslogger_close();
 	file_use(fd);
-	state.path = path;
+	state.path = xstrdup(path);
 	state.dest = DEST_FILE;
-	return 0;
 }
 
 int
 log_reopen(struct err *err)
 {
+	struct err why;
 	int fd;
 
 	if (state.dest != DEST_FILE || state.path == NULL)
 		return 0;
-	fd = file_open(state.path, err);
+	fd = log_file_open(state.path, &why);
 	if (fd == -1)
-		return -1;
+		return err_set(err, NULL, "log file %s: %s", state.path,
+		    why.text);
 	close(state.fd);
 	state.fd = fd;
 	return 0;
@@ -156,16 +161,27 @@ log_adopt_fd(int fd)
 	state.dest = DEST_FILE;
 }
 
-static int
-file_open(const char *path, struct err *err)
+/*
+ * O_NONBLOCK, and it stays: a FIFO that nobody reads, or no longer, a line
+ * that waits for its modem, must not keep anybody waiting.
+ */
+int
+log_file_open(const char *path, struct err *why)
 {
+	struct stat st;
 	int fd;
 
-	fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY,
-	    0640);
+	fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY |
+	    O_NONBLOCK, 0640);
+	if (fd == -1 && errno == ENXIO && stat(path, &st) == 0 &&
+	    S_ISFIFO(st.st_mode))
+		return err_set(why, NULL, "nobody reads this pipe");
 	if (fd == -1)
-		return err_set(err, NULL, "log file %s: %s", path,
-		    strerror(errno));
+		return err_set(why, NULL, "%s", strerror(errno));
+	if (fstat(fd, &st) == -1 || S_ISBLK(st.st_mode)) {
+		close(fd);
+		return err_set(why, NULL, "not a file, a pipe or a terminal");
+	}
 	return fd;
 }
 

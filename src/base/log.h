@@ -37,6 +37,15 @@ int log_facility_parse(const char *, int *);
  */
 int log_open(const char *dest, const char *facility, struct err *);
 
+/*
+ * Open a file for the log, as log_open() does, without waiting for anybody: a
+ * FIFO that nobody reads is an error. The descriptor, which is non-blocking,
+ * or -1 and what is wrong.
+ */
+int log_file_open(const char *path, struct err *why);
+/* Log to it; fd is ours from now on. path is for log_reopen(). */
+void log_use_file(int fd, const char *path);
+
 /* Open the same file again (after logrotate). Nothing to do otherwise. */
 int log_reopen(struct err *);
 

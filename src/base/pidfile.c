@@ -24,6 +24,9 @@
 
 #include "base/pidfile.h"
 
+/* Somebody may lock or remove the file each time that we have made it. */
+#define TRIES 1000
+
 struct pidfile {
 	int fd;
 	char path[];
@@ -37,6 +40,7 @@ enum locked {
 	LOCK_AGAIN,
 };
 
+static int open_file(const char *, struct err *);
 static struct pidfile *pidfile_new(int, const char *);
 static enum locked take(int, const char *, struct err *);
 static enum locked lock(int);
@@ -48,16 +52,12 @@ pidfile_open(const char *path, struct err *err)
 {
 	enum locked locked;
 	struct pidfile *pf;
-	int fd;
+	int fd, left = TRIES;
 
 	for (;;) {
-		fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW,
-		    0644);
-		if (fd == -1) {
-			err_set(err, NULL, "pid file %s: %s", path,
-			    strerror(errno));
+		fd = open_file(path, err);
+		if (fd == -1)
 			return NULL;
-		}
 		locked = take(fd, path, err);
 		/* Its last owner may have removed it before we had the lock. */
 		if (locked == LOCK_TAKEN && same_file(fd, path))
@@ -65,6 +65,11 @@ pidfile_open(const char *path, struct err *err)
 		close(fd);
 		if (locked == LOCK_FAILED)
 			return NULL;
+		if (--left == 0) {
+			err_set(err, NULL, "pid file %s: another process "
+			    "locks or removes it again and again", path);
+			return NULL;
+		}
 	}
 	pf = pidfile_new(fd, path);
 	if (pf == NULL) {
@@ -72,6 +77,31 @@ pidfile_open(const char *path, struct err *err)
 		close(fd);
 	}
 	return pf;
+}
+
+/* -1 and the error text. */
+static int
+open_file(const char *path, struct err *err)
+{
+	const char *why = NULL;
+	struct stat st;
+	int fd;
+
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY |
+	    O_NONBLOCK, 0644);
+	if (fd == -1)
+		why = errno == ELOOP ? "a symbolic link is not followed" :
+		    strerror(errno);
+	else if (fstat(fd, &st) == -1)
+		why = strerror(errno);
+	else if (!S_ISREG(st.st_mode))
+		why = "not a regular file";
+	if (why == NULL)
+		return fd;
+	err_set(err, NULL, "pid file %s: %s", path, why);
+	if (fd != -1)
+		close(fd);
+	return -1;
 }
 
 struct pidfile *

@@ -50,11 +50,12 @@ generation_new(struct master *m, struct conf *conf, struct err *err)
 	g = xcalloc(1, sizeof(*g));
 	g->master = m;
 	g->conf = conf;
+	g->log_fd = -1;
 	g->number = m->last_generation + 1;
 	g->shared.keys = m->keys;
 	TAILQ_INSERT_TAIL(&m->generations, g, entry);
 	limit = fd_limit_raise(files_wanted(conf));
-	if (logfile_check(conf, err) == -1 || check_keys(conf, err) == -1 ||
+	if (logfile_open(g, err) == -1 || check_keys(conf, err) == -1 ||
 	    generation_make(g, err) == -1 || get_sockets(m, g, err) == -1) {
 		generation_free(g);
 		return NULL;
@@ -76,7 +77,8 @@ generation_check(struct conf *conf, struct err *err)
 
 	g = xcalloc(1, sizeof(*g));
 	g->conf = conf;
-	r = logfile_check_folder(conf, err) == 0 ? check_keys(conf, err) : -1;
+	g->log_fd = -1;
+	r = paths_check(conf, err) == 0 ? check_keys(conf, err) : -1;
 	if (r == 0 && tlscache_keys_open(&g->shared.keys, 1, 1,
 	    clock_wall()) != TLSCACHE_OK)
 		r = err_set(err, NULL, "shared memory: %s", strerror(errno));
@@ -100,6 +102,8 @@ generation_free(struct generation *g)
 		listener_free(&g->listeners[i]);
 	for (i = 0; i < g->nsets; i++)
 		free(g->sets[i].fds);
+	if (g->log_fd != -1)
+		close(g->log_fd);
 	free(g->listeners);
 	free(g->sets);
 	free(g->ids.groups);

@@ -283,6 +283,7 @@ read_generation(struct reader *r)
 	g->conf = conf;
 	g->master = r->master;
 	g->handed_over = true;
+	g->log_fd = -1;
 	TAILQ_INSERT_TAIL(&r->master->generations, g, entry);
 	if (!number(r, 1, UINT_MAX, &n) || !flag(r, &g->draining) ||
 	    !number(r, 0, INT64_MAX, &g->kill_at) ||

@@ -4,16 +4,14 @@
  * writes to standard error until it has succeeded; only then the log of the
  * configuration is the master's.
  *
- * A worker opens the log itself while it is still root, before its master
- * goes over to it. When the file is opened anew the master does it, because
- * the workers cannot any more, and hands over the descriptor.
+ * The file is opened once, when the generation is made, for its workers and
+ * for the master, which goes over to it later: whoever reads a FIFO would take
+ * a close in between for the end. When it is opened anew the master hands the
+ * descriptor over to the workers, which cannot open it any more.
  */
 #include "config.h"
 
-#include <sys/stat.h>
-
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -22,52 +20,41 @@
 #include "base/mem.h"
 #include "master/master_int.h"
 
+static void reopen_next(struct master *);
+
 int
-logfile_check(const struct conf *conf, struct err *err)
+logfile_open(struct generation *g, struct err *err)
 {
-	const struct conf_str *log = &conf->log;
+	const struct conf_str *log = &g->conf->log;
+	struct err why;
 	int fd;
 
 	if (log->value[0] != '/')
 		return 0;
-	fd = open(log->value, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC |
-	    O_NOCTTY, 0640);
+	fd = log_file_open(log->value, &why);
 	if (fd == -1)
 		return err_set(err, &log->loc, "log \"%s\": %s", log->value,
-		    strerror(errno));
-	close(fd);
+		    why.text);
+	if (g->log_fd != -1)
+		close(g->log_fd);
+	g->log_fd = fd;
 	return 0;
 }
 
 int
-logfile_check_folder(const struct conf *conf, struct err *err)
+logfile_use(const struct master *m, struct generation *g, struct err *err)
 {
-	const struct conf_str *log = &conf->log;
-	struct stat st;
-	char *folder;
-	int rc;
-
-	if (log->value[0] != '/')
-		return 0;
-	folder = xstrdup(log->value);
-	*strrchr(folder, '/') = '\0';
-	rc = stat(folder[0] != '\0' ? folder : "/", &st);
-	if (rc == -1)
-		err_set(err, &log->loc, "log \"%s\": %s", log->value,
-		    strerror(errno));
-	free(folder);
-	return rc;
-}
-
-int
-logfile_use(const struct master *m, const struct conf *conf, struct err *err)
-{
+	const struct conf *conf = g->conf;
 	const char *dest = conf->log.value;
 
 	if (strcmp(dest, "auto") == 0)
 		dest = m->options->foreground ? "stderr" : "syslog";
 	log_set_level(conf->log_level);
-	return log_open(dest, conf->syslog_facility, err);
+	if (g->log_fd == -1)
+		return log_open(dest, conf->syslog_facility, err);
+	log_use_file(g->log_fd, dest);
+	g->log_fd = -1;
+	return 0;
 }
 
 void
@@ -88,12 +75,32 @@ logfile_reopen(struct master *m)
 {
 	struct err err;
 
+	reopen_next(m);
 	if (log_fd() == -1)
 		return;
 	if (log_reopen(&err) == -1) {
-		log_errorx("%s", err.text);
+		log_errorx("%s: the log goes on in the one that is open",
+		    err.text);
 		return;
 	}
 	log_notice("log reopened");
 	logfile_share(m);
+}
+
+/* That of a generation that does not serve yet: it may be on the old file. */
+static void
+reopen_next(struct master *m)
+{
+	struct process *p;
+	struct err err;
+
+	if (m->next == NULL || m->next->log_fd == -1)
+		return;
+	if (logfile_open(m->next, &err) == -1) {
+		log_errorx("%s", err.text);
+		return;
+	}
+	TAILQ_FOREACH(p, &m->processes, entry)
+		if (p->generation == m->next)
+			process_tell(p, CONTROL_LOG, 0, m->next->log_fd);
 }

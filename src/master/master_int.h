@@ -70,6 +70,7 @@ struct generation {
 	struct heritage_socket_set *sets;
 	size_t nsets;
 	struct heritage_ids ids;
+	int log_fd; /* the log file, before it is in use; or -1 */
 	unsigned alive; /* processes */
 	bool draining;
 	bool handed_over; /* by the program before us; has no listeners */
@@ -260,16 +261,19 @@ void process_detach_stderr(void);
 
 /* logfile.c */
 
-/* Can the log be opened? 0, or -1 with the error text. */
-int logfile_check(const struct conf *, struct err *);
-/* The same without opening or creating it: is its folder there? */
-int logfile_check_folder(const struct conf *, struct err *);
-/* Log as this configuration says. 0, or -1 with the error text. */
-int logfile_use(const struct master *, const struct conf *, struct err *);
+/* Open the log file, if it is one. 0, or -1 with the error text. */
+int logfile_open(struct generation *, struct err *);
+/* Log as its configuration says. 0, or -1 with the error text. */
+int logfile_use(const struct master *, struct generation *, struct err *);
 /* Hand the master's log file to all workers. */
 void logfile_share(struct master *);
 /* SIGUSR1 */
 void logfile_reopen(struct master *);
+
+/* paths.c */
+
+/* Is there what a start would stumble over? 0, or -1 with the error text. */
+int paths_check(const struct conf *, struct err *);
 
 /* supervise.c */
 

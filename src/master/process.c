@@ -135,7 +135,7 @@ child(struct master *m, struct process *self, int master_end,
 	generation_forget(m, g);
 	if (!m->options->foreground)
 		process_detach_stderr();
-	if (g != m->current && logfile_use(m, g->conf, &err) == -1)
+	if (g != m->current && logfile_use(m, g, &err) == -1)
 		log_errorx("%s", err.text);
 	free(self);
 	worker_main(h);

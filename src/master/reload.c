@@ -293,7 +293,7 @@ change_log(struct master *m)
 {
 	struct err err;
 
-	if (logfile_use(m, m->current->conf, &err) == -1)
+	if (logfile_use(m, m->current, &err) == -1)
 		log_errorx("%s", err.text);
 	else
 		logfile_share(m);

@@ -19,7 +19,7 @@
 #include "master/master_int.h"
 
 static const char *path_of(const struct addr *);
-static void remove_left_over(const struct addr *);
+static int remove_left_over(const struct addr *);
 static int change_mode(const struct socket_file *, const struct addr *,
     mode_t);
 static bool is_ours(const struct socket_file *, const struct stat *);
@@ -28,7 +28,8 @@ int
 socket_file_bind(struct socket_file *f, int fd, const struct addr *addr,
     int mode)
 {
-	remove_left_over(addr);
+	if (remove_left_over(addr) == -1)
+		return -1;
 	if (fd_bind_unix(fd, (const struct sockaddr *)&addr->ss, addr->len,
 		mode) == -1)
 		return -1;
@@ -106,21 +107,29 @@ path_of(const struct addr *addr)
 	return ((const struct sockaddr_un *)&addr->ss)->sun_path;
 }
 
-/* A socket that nobody listens to is left over from a crash. */
-static void
+/*
+ * A socket that nobody listens to is left over from a crash; any other file
+ * stays, and nothing can be bound there. 0, or -1 and errno.
+ */
+static int
 remove_left_over(const struct addr *addr)
 {
 	const struct sockaddr *sa = (const struct sockaddr *)&addr->ss;
 	struct stat st;
 	int fd;
 
-	if (lstat(path_of(addr), &st) == -1 || !S_ISSOCK(st.st_mode))
-		return;
+	if (lstat(path_of(addr), &st) == -1)
+		return 0;
+	if (!S_ISSOCK(st.st_mode)) {
+		errno = EEXIST;
+		return -1;
+	}
 	if ((fd = fd_socket(AF_UNIX, SOCK_STREAM, 0)) == -1)
-		return;
+		return -1;
 	if (connect(fd, sa, addr->len) == -1 && errno == ECONNREFUSED)
 		(void)unlink(path_of(addr));
 	close(fd);
+	return 0;
 }
 
 static bool

@@ -47,7 +47,7 @@ takeover(struct master *m)
 
 	if (handover_read(m, &h, &err) == -1)
 		fatalx("upgrade: %s", err.text);
-	if (logfile_use(m, m->current->conf, &err) == -1)
+	if (logfile_use(m, m->current, &err) == -1)
 		log_errorx("%s", err.text);
 	sockets_adopt(m);
 	take_pidfile(m, &h);

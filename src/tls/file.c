@@ -35,7 +35,8 @@ tls_file_read(struct tls_file *f, const char *directive,
 
 	memset(f, 0, sizeof(*f));
 	/* O_NONBLOCK: a FIFO must not hang a reload before fstat() tells. */
-	fd = open(path->value, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	fd = open(path->value, O_RDONLY | O_CLOEXEC | O_NOCTTY |
+	    O_NONBLOCK);
 	if (fd == -1)
 		return tls_file_error(err, directive, path, "%s",
 		    strerror(errno));

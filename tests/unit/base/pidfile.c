@@ -194,7 +194,26 @@ START_TEST(symlink_refused)
 
 	ck_assert_int_eq(symlink(test_path("elsewhere"), path), 0);
 	ck_assert_ptr_null(pidfile_open(path, &err));
+	ck_assert_ptr_nonnull(strstr(err.text,
+	    "a symbolic link is not followed"));
 	ck_assert_int_eq(access(test_path("elsewhere"), F_OK), -1);
+}
+END_TEST
+
+/* With a reader, too: what is not a file can neither be locked nor read. */
+START_TEST(pipe_refused)
+{
+	struct err err;
+	int reader;
+
+	ck_assert_int_eq(mkfifo(path, 0644), 0);
+	ck_assert_ptr_null(pidfile_open(path, &err));
+	ck_assert_ptr_nonnull(strstr(err.text, "not a regular file"));
+	reader = open(path, O_RDONLY | O_NONBLOCK);
+	ck_assert_int_ne(reader, -1);
+	ck_assert_ptr_null(pidfile_open(path, &err));
+	ck_assert_ptr_nonnull(strstr(err.text, "not a regular file"));
+	close(reader);
 }
 END_TEST
 
@@ -323,6 +342,7 @@ pidfile_suite(void)
 	tcase_add_loop_test(tc, other_file, 0, COUNT(not_pids));
 	tcase_add_test(tc, no_folder);
 	tcase_add_test(tc, symlink_refused);
+	tcase_add_test(tc, pipe_refused);
 	tcase_add_test(tc, fork_passes_lock);
 	tcase_add_test(tc, forgotten_by_a_child);
 	tcase_add_test(tc, replaced);

@@ -60,6 +60,7 @@ generation_add(unsigned number, bool draining)
 	struct generation *g = xcalloc(1, sizeof(*g));
 
 	g->master = &old;
+	g->log_fd = -1;
 	g->number = number;
 	g->draining = draining;
 	g->kill_at = draining ? 123456789 : 0;
