@@ -124,6 +124,7 @@ struct conf_listen {
 	int64_t idle_timeout;
 	int64_t shutdown_timeout;
 	int64_t connect_timeout;
+	int64_t backend_retry; /* 0: failures are not remembered */
 	struct loc loc;
 };
 

@@ -199,8 +199,10 @@ conn_set_ssl_error(struct conn *c)
 }
 
 void
-conn_set_backend(struct conn *c, const char *name, int64_t connect_us)
+conn_set_backend(struct conn *c, const char *name, int64_t connect_us,
+    unsigned failed)
 {
 	c->backend = name;
 	c->connect_us = connect_us;
+	c->backends_failed = failed;
 }

@@ -202,10 +202,11 @@ void conn_close(struct conn *, enum close_reason);
 void conn_set_error(struct conn *, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 /*
- * The backend's name, which must outlive the connection, and the time its
- * connection took, for the log line.
+ * For the log line: the backend's name, which must outlive the connection, the
+ * time that reaching it took, and how many had failed before.
  */
-void conn_set_backend(struct conn *, const char *name, int64_t connect_us);
+void conn_set_backend(struct conn *, const char *name, int64_t connect_us,
+    unsigned failed);
 
 /*
  * The client's address and ours. ss_family is AF_UNSPEC where there is none

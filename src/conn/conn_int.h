@@ -134,6 +134,7 @@ struct conn {
 	uint32_t take;	   /* bytes asked for in one read */
 	uint32_t early_in; /* bytes of early data */
 	uint32_t barren;   /* records since there was clear text in one */
+	uint32_t backends_failed;
 	uint8_t state;	   /* enum conn_state */
 	uint8_t reason;	   /* enum close_reason */
 	union {

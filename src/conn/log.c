@@ -78,6 +78,11 @@ put_end(struct kv *kv, const struct conn *c)
 	bool ready = c->flags & CONN_F_READY;
 
 	kv_text(kv, names[FIELD_BACKEND], c->backend);
+	if (c->backends_failed > 0)
+		kv_number(kv, names[FIELD_BACKEND_FAILED], c->backends_failed);
+	else
+		kv_text(kv, names[FIELD_BACKEND_FAILED],
+		    c->backend != NULL ? "0" : NULL);
 	kv_ms(kv, names[FIELD_HANDSHAKE_MS], ready ? c->handshake_us : -1);
 	kv_ms(kv, names[FIELD_CONNECT_MS],
 	    c->backend != NULL ? c->connect_us : -1);

@@ -82,7 +82,7 @@ proxy_setup(const struct conf_listen *conf, void **service, struct err *err)
 	if (conf->nbackends == 0)
 		return err_set(err, &conf->loc, "listen \"%s\": service proxy "
 		    "needs a backend", conf->name);
-	p = xcalloc(1, sizeof(*p));
+	p = xcalloc(1, sizeof(*p) + conf->nbackends * sizeof(p->backends[0]));
 	*service = p;
 	return 0;
 }
@@ -152,7 +152,8 @@ proxy_up(struct conn *c)
 	struct leg *leg = conn_state(c);
 
 	slot_add(conn_hub_slot(conn_hub(c)), METRIC_BACKEND_CONNECTS, 1);
-	proxy_note(c, true);
+	proxy_note(c);
+	proxy_backend_up(c);
 	if (leg->pending != NULL)
 		send_pending(c);
 	else if (leg->flags & LEG_F_CLIENT_END)
@@ -165,7 +166,7 @@ proxy_failed(struct conn *c)
 {
 	const struct leg *leg = conn_state(c);
 
-	proxy_note(c, false);
+	proxy_note(c);
 	conn_set_error(c, "%s", strerror(leg->error));
 	if (leg->flags & LEG_F_READY)
 		report_failure(c);
@@ -285,6 +286,7 @@ proxy_closed(struct conn *c)
 	static const struct linger reset = { .l_onoff = 1, .l_linger = 0 };
 	struct leg *leg = conn_state(c);
 
+	proxy_connect_end(c);
 	if (leg->state == LEG_UP && !(leg->flags & LEG_F_SHUT))
 		(void)setsockopt(leg->fd, SOL_SOCKET, SO_LINGER, &reset,
 		    sizeof(reset));

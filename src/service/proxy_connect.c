@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Connecting to a backend: they take turns, and the next one is tried when
- * one refuses or does not answer in its share of connect_timeout. Worker.
+ * Connecting to a backend: the next one is tried when one refuses or does not
+ * answer in its share of connect_timeout. Worker.
  *
  * A backend on the same machine has answered by the time that connect()
  * returns, which says EINPROGRESS all the same: it is asked again rather than
@@ -20,6 +20,8 @@
 #include "service/proxy_int.h"
 
 #define RETRY_MS 10
+/* A client that has gone by then says nothing about the backend. */
+#define PATIENCE_US 1000000
 
 static void next_backend(struct conn *);
 static int try_backend(struct conn *);
@@ -27,7 +29,6 @@ static int begin_connect(struct conn *, const struct addr *);
 static int start_connect(int, const struct addr *);
 static int retry_later(struct conn *);
 static void give_up_backend(struct conn *, int error);
-static const struct conf_addr *backend(struct conn *);
 static int64_t share_us(struct conn *);
 static void to_timeval(int64_t us, struct timeval *);
 
@@ -62,7 +63,7 @@ proxy_connect_event(struct conn *c, short what)
 		leg->flags |= LEG_F_READABLE;
 		(void)getsockopt(leg->fd, SOL_SOCKET, SO_ERROR, &error, &len);
 		if (error == 0 &&
-		    start_connect(leg->fd, &backend(c)->addr) == -1)
+		    start_connect(leg->fd, &proxy_backend(c)->addr) == -1)
 			error = errno == EALREADY ? ETIMEDOUT : errno;
 	} else if (what & (EV_READ | EV_CLOSED)) {
 		/* A failure makes it readable; so does a fast backend. */
@@ -83,8 +84,12 @@ next_backend(struct conn *c)
 {
 	struct leg *leg = conn_state(c);
 
-	while (leg->failed < conn_listener(c)->conf->nbackends) {
+	for (;;) {
 		leg->tried = clock_mono_us();
+		if (leg->called == 0)
+			leg->called = leg->tried;
+		if (!proxy_backend_next(c))
+			break;
 		if (try_backend(c) == 0)
 			return;
 		give_up_backend(c, errno);
@@ -97,7 +102,7 @@ next_backend(struct conn *c)
 static int
 try_backend(struct conn *c)
 {
-	const struct addr *addr = &backend(c)->addr;
+	const struct addr *addr = &proxy_backend(c)->addr;
 	struct leg *leg = conn_state(c);
 	int error;
 
@@ -208,16 +213,8 @@ give_up_backend(struct conn *c, int error)
 	leg->state = LEG_NONE;
 	leg->error = error;
 	leg->failed++;
+	proxy_backend_down(c, error);
 	slot_add(conn_hub_slot(conn_hub(c)), METRIC_BACKEND_FAILURES, 1);
-}
-
-static const struct conf_addr *
-backend(struct conn *c)
-{
-	const struct conf_listen *conf = conn_listener(c)->conf;
-	const struct leg *leg = conn_state(c);
-
-	return &conf->backends[(leg->first + leg->failed) % conf->nbackends];
 }
 
 /* What one backend gets of connect_timeout; zero and too much is for ever. */
@@ -242,13 +239,23 @@ to_timeval(int64_t us, struct timeval *tv)
 
 /* The backend in use, or the last one that was tried, for the log. */
 void
-proxy_note(struct conn *c, bool up)
+proxy_note(struct conn *c)
 {
-	const struct conf_listen *conf = conn_listener(c)->conf;
-	struct leg *leg = conn_state(c);
-	size_t i;
+	const struct leg *leg = conn_state(c);
 
-	i = leg->first + leg->failed - (up ? 0 : 1);
-	conn_set_backend(c, conf->backends[i % conf->nbackends].number,
-	    clock_mono_us() - leg->tried);
+	conn_set_backend(c, proxy_backend(c)->number,
+	    clock_mono_us() - leg->called, leg->failed);
+}
+
+/* Clients that wait less than we do would hide a backend that hangs. */
+void
+proxy_connect_end(struct conn *c)
+{
+	const struct leg *leg = conn_state(c);
+
+	if (leg->state != LEG_CONNECTING && leg->state != LEG_RETRY)
+		return;
+	proxy_note(c);
+	if (clock_mono_us() - leg->tried >= PATIENCE_US)
+		proxy_backend_down(c, ETIMEDOUT);
 }

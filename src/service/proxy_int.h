@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The two files of the service `proxy`: proxy_connect.c gets a connection to
- * a backend, proxy.c moves bytes. What they share is the leg: the backend's
- * half of a client's connection.
+ * The files of the service `proxy`: proxy_backend.c chooses a backend,
+ * proxy_connect.c gets a connection to it, proxy.c moves bytes. What they share
+ * is the leg: the backend's half of a client's connection.
  */
 #ifndef SERVICE_PROXY_INT_H
 #define SERVICE_PROXY_INT_H
@@ -12,10 +12,18 @@
 
 #include "conn/conn.h"
 
+/* What a worker knows of a backend. Times: µs of clock_mono_us(). */
+struct backend_state {
+	int64_t down_until; /* not to be called before; 0: it is up */
+	int64_t down_since; /* as the log has it */
+	int64_t told;	    /* when the log was told last; 0: never */
+	bool told_down;	    /* what it was told */
+};
+
 /* A listener's backends. A copy per process: the turn is each worker's own. */
 struct proxy {
-	const struct conf_listen *conf;
 	size_t turn;
+	struct backend_state backends[]; /* as in struct conf_listen */
 };
 
 enum leg_state {
@@ -53,22 +61,38 @@ struct leg_pending {
 struct leg {
 	struct event ev; /* the backend's socket and the connect time-out */
 	struct leg_pending *pending;
-	int64_t tried; /* when this backend's turn began, µs */
-	size_t first;  /* whose turn came first */
-	size_t failed; /* backends that would not have us */
-	int error;     /* errno of the last one; ETIMEDOUT is our time-out */
+	int64_t called; /* when the first backend's turn began, µs */
+	int64_t tried;	/* … this one's */
+	uint64_t tried_mask; /* of the first 64 backends */
+	size_t first;	/* whose turn came first */
+	size_t step;	/* backends looked at, in turn, twice at the most */
+	unsigned current;
+	unsigned failed; /* backends that would not have us */
+	int error;	/* errno of the last one; ETIMEDOUT is our time-out */
 	int fd;
 	unsigned flags;
 	enum leg_state state;
 };
 
+/*
+ * Choose the next backend for this connection: proxy_backend() from now on.
+ * leg->tried is the time. False: all have been tried.
+ */
+bool proxy_backend_next(struct conn *);
+const struct conf_addr *proxy_backend(struct conn *);
+/* It has accepted the connection, or not: errno, ETIMEDOUT for no answer. */
+void proxy_backend_up(struct conn *);
+void proxy_backend_down(struct conn *, int error);
+
 /* Begin to connect; proxy_up() or proxy_failed() is called, maybe at once. */
 void proxy_connect(struct conn *);
 /* An event of a leg that is LEG_CONNECTING or LEG_RETRY. */
 void proxy_connect_event(struct conn *, short what);
+/* The client has gone; the leg may be in any state. */
+void proxy_connect_end(struct conn *);
 
 int proxy_watch(struct conn *, short more, const struct timeval *timeout);
-void proxy_note(struct conn *, bool up);
+void proxy_note(struct conn *);
 
 /*
  * Write the header for this connection into buf and return its length, at most

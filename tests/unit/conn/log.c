@@ -61,6 +61,7 @@ static const char *const done_fields[] = {
 	" listener=https service=echo sni=a.example certificate=default "
 	    "version=TLSv1.3 cipher=TLS_AES_256_GCM_SHA384 group=x25519 "
 	    "alpn=a\\x20b resumed=full early=none made_by=7 client_cert=none backend=- "
+	    "backend_failed=- "
 	    "handshake_ms=",
 	" connect_ms=- total_ms=",
 	" in=5 early_in=0 out=5 close=done error=-\n",

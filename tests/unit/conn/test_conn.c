@@ -37,6 +37,7 @@ main(void)
 	srunner_add_suite(runner, kv_suite());
 	srunner_add_suite(runner, log_suite());
 	srunner_add_suite(runner, proxy_suite());
+	srunner_add_suite(runner, proxy_backend_suite());
 	srunner_add_suite(runner, proxy_end_suite());
 	srunner_add_suite(runner, scratch_suite());
 	srunner_add_suite(runner, service_suite());

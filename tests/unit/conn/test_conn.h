@@ -14,6 +14,7 @@ Suite *handshake_suite(void);
 Suite *kv_suite(void);
 Suite *log_suite(void);
 Suite *proxy_suite(void);
+Suite *proxy_backend_suite(void);
 Suite *proxy_end_suite(void);
 Suite *scratch_suite(void);
 Suite *service_suite(void);

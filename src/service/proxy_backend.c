@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Which backend is called: they take turns, without those that have failed in
+ * the last backend_retry. When that is over one client tries the backend, and
+ * the others go on without it until this one has an answer. When nobody else
+ * is left, those that are down are tried all the same.
+ *
+ * Each worker learns for itself, and logs what has changed: at most one line
+ * in that time, or a backend that is up and down would fill the log. Worker.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/units.h"
+#include "service/proxy_int.h"
+
+#define QUIET_US 10000000 /* between two lines when backend_retry is 0 */
+
+static bool due(const struct conf_listen *, struct backend_state *, int64_t);
+static bool was_tried(const struct leg *, size_t);
+static bool ours(int error);
+static bool quiet(const struct conf_listen *, const struct backend_state *,
+    int64_t);
+static const char *title(const struct conf_addr *, char *, size_t);
+
+bool
+proxy_backend_next(struct conn *c)
+{
+	const struct conf_listen *conf = conn_listener(c)->conf;
+	struct proxy *p = conn_listener(c)->service;
+	struct leg *leg = conn_state(c);
+	size_t i, n = conf->nbackends;
+	bool last;
+
+	while (leg->failed < n && leg->step < 2 * n) {
+		i = (leg->first + leg->step) % n;
+		last = leg->step++ >= n;
+		if (last ? was_tried(leg, i) :
+		    !due(conf, &p->backends[i], leg->tried)) {
+			/* The turn goes on, or the next one had two. */
+			if (!last && leg->failed == 0)
+				p->turn++;
+			continue;
+		}
+		leg->current = (unsigned)i;
+		if (i < 64)
+			leg->tried_mask |= UINT64_C(1) << i;
+		return true;
+	}
+	return false;
+}
+
+/* Who finds that it is time to try again does so alone. */
+static bool
+due(const struct conf_listen *conf, struct backend_state *b, int64_t now)
+{
+	if (b->down_until == 0)
+		return true;
+	if (now < b->down_until)
+		return false;
+	b->down_until = now + conf->backend_retry * 1000;
+	return true;
+}
+
+/* Of more than 64, some may be tried twice. */
+static bool
+was_tried(const struct leg *leg, size_t i)
+{
+	return i < 64 && leg->tried_mask & UINT64_C(1) << i;
+}
+
+const struct conf_addr *
+proxy_backend(struct conn *c)
+{
+	const struct leg *leg = conn_state(c);
+
+	return &conn_listener(c)->conf->backends[leg->current];
+}
+
+void
+proxy_backend_up(struct conn *c)
+{
+	const struct conf_listen *conf = conn_listener(c)->conf;
+	const struct leg *leg = conn_state(c);
+	struct proxy *p = conn_listener(c)->service;
+	struct backend_state *b = &p->backends[leg->current];
+	char name[256], since[32];
+	int64_t now;
+
+	if (b->down_until == 0 && !b->told_down)
+		return;
+	b->down_until = 0;
+	now = clock_mono_us();
+	if (!b->told_down || quiet(conf, b, now))
+		return;
+	units_format_duration((now - b->down_since) / 1000000 * 1000, since,
+	    sizeof(since));
+	log_warnx("listener \"%s\": backend %s is up again after %s",
+	    conf->name, title(proxy_backend(c), name, sizeof(name)), since);
+	b->told_down = false;
+	b->told = now;
+}
+
+void
+proxy_backend_down(struct conn *c, int error)
+{
+	const struct conf_listen *conf = conn_listener(c)->conf;
+	const struct leg *leg = conn_state(c);
+	struct proxy *p = conn_listener(c)->service;
+	struct backend_state *b = &p->backends[leg->current];
+	char name[256];
+	int64_t now;
+
+	if (ours(error))
+		return;
+	now = clock_mono_us();
+	if (conf->backend_retry > 0)
+		b->down_until = now + conf->backend_retry * 1000;
+	if (b->told_down || quiet(conf, b, now))
+		return;
+	log_warnx("listener \"%s\": backend %s is down: %s", conf->name,
+	    title(proxy_backend(c), name, sizeof(name)), strerror(error));
+	b->told_down = true;
+	b->told = b->down_since = now;
+}
+
+/* It is this machine that has run out of something. */
+static bool
+ours(int error)
+{
+	switch (error) {
+	case EADDRNOTAVAIL:
+	case EMFILE:
+	case ENFILE:
+	case ENOBUFS:
+	case ENOMEM:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static bool
+quiet(const struct conf_listen *conf, const struct backend_state *b,
+    int64_t now)
+{
+	int64_t us = conf->backend_retry > 0 ? conf->backend_retry * 1000 :
+	    QUIET_US;
+
+	return b->told != 0 && now - b->told < us;
+}
+
+static const char *
+title(const struct conf_addr *address, char *buf, size_t size)
+{
+	if (strcmp(address->text, address->number) == 0)
+		return address->text;
+	snprintf(buf, size, "%.120s (%s)", address->text, address->number);
+	return buf;
+}
