@@ -27,7 +27,6 @@ static int set_list(SSL_CTX *, int (*)(SSL_CTX *, const char *), const char *,
     const struct conf_str *, struct err *);
 static int set_each(SSL_CTX *, int (*)(SSL_CTX *, const char *), const char *,
     const struct conf_str *, struct err *);
-static int set_groups(SSL_CTX *, const char *);
 static int set_resumption(struct tls_policy *, const struct tls_shared *);
 static void set_callbacks(struct tls_policy *);
 
@@ -75,6 +74,7 @@ tls_front_load(struct tls_front *front, struct err *err)
 		    front->shared, err) == -1 ? -1 : 1;
 	}
 	tls_hello_names(front, listen);
+	tls_groups_order(front, listen);
 	tls_policy_warn(listen);
 	front->listen = NULL;
 	front->shared = NULL;
@@ -95,6 +95,7 @@ tls_front_free(struct tls_front *front)
 		free(front->policies[i].title);
 	}
 	free(front->names);
+	free(front->sorts);
 	free(front->policies);
 	free(front->alpn);
 	free(front);
@@ -134,7 +135,8 @@ policy_build(struct tls_policy *p, const struct conf_listen *listen,
 	/* The ciphers come before the policy, which hashes them. */
 	if (set_protocol(p->ctx, listen, err) == -1 ||
 	    tls_cert_load(p, conf, err) == -1 ||
-	    tls_policy_load(p, conf, err) == -1)
+	    tls_policy_load(p, conf, err) == -1 ||
+	    tls_trial(p, listen, conf, err) == -1)
 		return -1;
 	if ((code = set_resumption(p, shared)) != TLSCACHE_OK)
 		return err_set(err, &conf->loc, "certificate \"%s\": %s",
@@ -157,7 +159,6 @@ set_protocol(SSL_CTX *ctx, const struct conf_listen *listen, struct err *err)
 	SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE |
 	    SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS |
 	    SSL_MODE_NO_AUTO_CHAIN);
-	SSL_CTX_set_dh_auto(ctx, 1);
 	if (!SSL_CTX_set_min_proto_version(ctx, listen->minimum_version) ||
 	    !SSL_CTX_set_max_proto_version(ctx, listen->maximum_version))
 		return err_set(err, &listen->loc, "listen \"%s\": OpenSSL "
@@ -166,8 +167,10 @@ set_protocol(SSL_CTX *ctx, const struct conf_listen *listen, struct err *err)
 		&listen->ciphers, err) == -1 ||
 	    set_each(ctx, SSL_CTX_set_ciphersuites, "ciphersuites",
 		&listen->ciphersuites, err) == -1 ||
-	    set_list(ctx, set_groups, "groups", &listen->groups, err) == -1)
+	    set_list(ctx, tls_groups_set, "groups", &listen->groups,
+		err) == -1)
 		return -1;
+	tls_groups_fields(ctx, listen);
 	return 0;
 }
 
@@ -201,19 +204,6 @@ set_each(SSL_CTX *ctx, int (*set)(SSL_CTX *, const char *), const char *name,
 		rc = set_list(ctx, set, name, &one, err);
 	free(copy);
 	return rc == 0 ? set_list(ctx, set, name, list, err) : -1;
-}
-
-/* SSL_CTX_set1_groups_list() is a macro that casts const away. */
-static int
-set_groups(SSL_CTX *ctx, const char *list)
-{
-	char *copy;
-	int ok;
-
-	copy = xstrdup(list);
-	ok = SSL_CTX_set1_groups_list(ctx, copy) == 1;
-	free(copy);
-	return ok;
 }
 
 /*

@@ -106,7 +106,8 @@ tls_hello_cb(SSL *ssl, int *alert, void *arg)
 	}
 	if (policy == NULL)
 		policy = &front->policies[0];
-	if (tls_policy_apply(policy, ssl) == -1) {
+	if (tls_policy_apply(policy, ssl) == -1 ||
+	    tls_groups_apply(front, ssl) == -1) {
 		*alert = SSL_AD_INTERNAL_ERROR;
 		return SSL_CLIENT_HELLO_ERROR;
 	}

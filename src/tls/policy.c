@@ -16,9 +16,19 @@
 #include "base/log.h"
 #include "tls/tls_int.h"
 
+/*
+ * Bytes of a CertificateRequest that the names of CAs may take: it has 16 bits
+ * for their length, in TLS 1.3 for all its extensions (RFC 8446 4.3.2). And
+ * what Java takes of any message, less what else is in it.
+ */
+#define CA_NAMES_MAX (63u << 10)
+#define CA_NAMES_MANY (31u << 10)
+
 static int ca_load(struct tls_policy *, const struct tls_file *,
     const struct conf_str *, struct err *);
 static bool ca_add(X509_STORE *, STACK_OF(X509_NAME) *, const X509_INFO *);
+static void ca_announce(struct tls_policy *, STACK_OF(X509_NAME) *,
+    const struct conf_str *);
 static int crl_load(struct tls_policy *, const struct tls_file *,
     const struct conf_str *, struct err *);
 static bool check_revocation(X509_STORE *);
@@ -151,24 +161,56 @@ ca_load(struct tls_policy *p, const struct tls_file *f,
 		return -1;
 	}
 	X509_STORE_set_flags(store, X509_V_FLAG_PARTIAL_CHAIN);
-	SSL_CTX_set_client_CA_list(p->ctx, names);
+	ca_announce(p, names, path);
 	return 0;
 }
 
 static bool
 ca_add(X509_STORE *store, STACK_OF(X509_NAME) *names, const X509_INFO *info)
 {
-	X509_NAME *name;
+	X509_NAME *name = X509_get_subject_name(info->x509);
+	bool known;
 
+	known = X509_OBJECT_idx_by_subject(X509_STORE_get0_objects(store),
+	    X509_LU_X509, name) >= 0;
 	if (!X509_STORE_add_cert(store, info->x509))
 		return false;
-	name = X509_NAME_dup(X509_get_subject_name(info->x509));
-	if (name == NULL)
+	if (known)
+		return true;
+	if ((name = X509_NAME_dup(name)) == NULL)
 		return false;
 	if (sk_X509_NAME_push(names, name) > 0)
 		return true;
 	X509_NAME_free(name);
 	return false;
+}
+
+/* Takes the names. */
+static void
+ca_announce(struct tls_policy *p, STACK_OF(X509_NAME) *names,
+    const struct conf_str *path)
+{
+	size_t size;
+	int i, len;
+
+	for (i = 0, size = 0; i < sk_X509_NAME_num(names); i++) {
+		len = i2d_X509_NAME(sk_X509_NAME_value(names, i), NULL);
+		size += 2 + (len > 0 ? (size_t)len : 0);
+	}
+	if (size > CA_NAMES_MAX) {
+		tls_file_warn("ca", path, "the names of %d CAs take %zu bytes, "
+		    "and a handshake has room for %u: none is announced to "
+		    "clients, which have to choose their certificate without",
+		    sk_X509_NAME_num(names), size, CA_NAMES_MAX);
+		sk_X509_NAME_pop_free(names, X509_NAME_free);
+		names = sk_X509_NAME_new_null();
+		size = 0;
+	} else if (size > CA_NAMES_MANY)
+		tls_file_warn("ca", path, "the names of %d CAs take %zu bytes; "
+		    "some clients, such as Java's, refuse more than %u",
+		    sk_X509_NAME_num(names), size, CA_NAMES_MANY);
+	p->ca_size = size;
+	SSL_CTX_set_client_CA_list(p->ctx, names);
 }
 
 static int

@@ -18,6 +18,9 @@
  */
 #define TLS_ID_CONTEXT_LEN 16
 
+/* So many groups of a list have an order; there are fewer than that. */
+#define TLS_GROUPS_MAX 32
+
 /* No session may send more early; early_data.maximum has this limit. */
 #define TLS_EARLY_MAX (1u << 20)
 /* Of refused ones, so much is skipped: padding and records' overhead count. */
@@ -31,9 +34,12 @@ struct tls_policy {
 	uint8_t id_context[TLS_ID_CONTEXT_LEN];
 	int verify_mode;
 	int verify_depth;
+	size_t ca_size; /* bytes of names announced to clients */
 	uint32_t early_max; /* bytes of early data; 0: none */
 	bool early_postpone;
 };
+
+struct tls_sort;
 
 struct tls_name {
 	char *name; /* in lower case; "*.example.com" for one label more */
@@ -47,6 +53,11 @@ struct tls_front {
 	size_t npolicies;
 	struct tls_name *names; /* sorted by name */
 	size_t nnames;
+	struct tls_sort *sorts; /* of certificates that have been tried */
+	size_t nsorts;
+	uint16_t groups[TLS_GROUPS_MAX]; /* ours, the preferred one first */
+	size_t ngroups; /* 0: the choice is OpenSSL's */
+	bool tls13;
 	bool unknown_name_reject;
 	bool early_data; /* under some policy */
 	enum conf_resumption resumption;
@@ -107,6 +118,26 @@ int tls_policy_load(struct tls_policy *, const struct conf_certificate *,
 int tls_policy_apply(const struct tls_policy *, SSL *);
 /* To the log, where client certificates do not guard the backends. */
 void tls_policy_warn(const struct conf_listen *);
+
+/*
+ * trial.c: whether a client can be served at all, before the policy gets its
+ * callbacks. 0, with a warning to the log where only some can, or -1.
+ */
+int tls_trial(struct tls_policy *, const struct conf_listen *,
+    const struct conf_certificate *, struct err *);
+/* Two ends, connected in memory; false when that has run out. Then, too, … */
+bool tls_trial_pair(SSL_CTX *client_ctx, SSL_CTX *server_ctx, SSL **client,
+    SSL **server);
+/* … they are ended. */
+void tls_trial_end(SSL *client, SSL *server);
+
+/* groups.c: key exchange */
+int tls_groups_set(SSL_CTX *, const char *list);
+/* Finite fields (DHE, ffdhe*): for who names them, and for nobody else. */
+void tls_groups_fields(SSL_CTX *, const struct conf_listen *);
+/* Learn the order of a front's `groups`, and apply it to a ClientHello. */
+void tls_groups_order(struct tls_front *, const struct conf_listen *);
+int tls_groups_apply(const struct tls_front *, SSL *);
 
 /* hello.c: the choice by server name */
 int tls_hello_setup(void);

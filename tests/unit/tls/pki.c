@@ -270,6 +270,72 @@ pki_write_crl_as(const char *file, enum pki_id ca, enum pki_id signer,
 	return pki_path(file);
 }
 
+static X509 *
+self_signed(const char *cn, EVP_PKEY *key)
+{
+	X509_NAME *name;
+	X509 *x;
+	int id;
+
+	x = X509_new();
+	need(x != NULL);
+	name = X509_get_subject_name(x);
+	need(X509_set_version(x, X509_VERSION_3) &&
+	    X509_gmtime_adj(X509_getm_notBefore(x), -YEAR) &&
+	    X509_gmtime_adj(X509_getm_notAfter(x), YEAR) &&
+	    X509_NAME_add_entry_by_NID(name, NID_organizationName,
+		MBSTRING_ASC, (const unsigned char *)cn, -1, -1, 0) &&
+	    X509_set_issuer_name(x, name) && X509_set_pubkey(x, key));
+	id = EVP_PKEY_get_base_id(key);
+	need(X509_sign(x, key, id == EVP_PKEY_ED25519 ? NULL : EVP_sha256()) >
+	    0);
+	return x;
+}
+
+void
+pki_write_self(const char *name, EVP_PKEY *key)
+{
+	char file[64];
+	FILE *fp;
+	X509 *x;
+
+	need(key != NULL);
+	x = self_signed(name, key);
+	snprintf(file, sizeof(file), "%s.crt", name);
+	fp = create(file);
+	need(PEM_write_X509(fp, x));
+	fclose(fp);
+	snprintf(file, sizeof(file), "%s.key", name);
+	fp = create(file);
+	need(PEM_write_PrivateKey(fp, key, NULL, NULL, 0, NULL, NULL));
+	fclose(fp);
+	X509_free(x);
+	EVP_PKEY_free(key);
+}
+
+char *
+pki_write_cas(const char *file, enum pki_id id, int n, size_t size)
+{
+	char text[64];
+	FILE *fp;
+	X509 *x;
+	int i;
+
+	fp = create(file);
+	for (i = 0; i < n; i++) {
+		/* 13 bytes of DER around it */
+		need(size > 13 && size - 13 < sizeof(text));
+		snprintf(text, sizeof(text), "%0*d", (int)size - 13, i);
+		x = self_signed(text, certs[id].key);
+		need(i2d_X509_NAME(X509_get_subject_name(x), NULL) ==
+		    (int)size);
+		need(PEM_write_X509(fp, x));
+		X509_free(x);
+	}
+	need(fclose(fp) == 0);
+	return pki_path(file);
+}
+
 char *
 pki_write_trusted(const char *file, enum pki_id id, int nid)
 {

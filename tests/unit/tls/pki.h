@@ -43,6 +43,10 @@ void pki_setup(void);
 void pki_cleanup(void);
 
 const struct pki *pki(enum pki_id);
+/* NAME.crt, signed by itself, and NAME.key; the key is ours from now on. */
+void pki_write_self(const char *name, EVP_PKEY *);
+/* n CAs of this key, whose names take `size` bytes each in DER. */
+char *pki_write_cas(const char *file, enum pki_id, int n, size_t size);
 /* The path of a file in the temporary folder; freed at the end. */
 char *pki_path(const char *file);
 /* Write a file there and return its path. */

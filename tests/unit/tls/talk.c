@@ -75,7 +75,8 @@ client_new(struct talk *t, const struct talk_how *how)
 	SSL_CTX_set_info_callback(ctx, info_cb);
 	SSL_CTX_set_cert_cb(ctx, cert_cb, NULL);
 	SSL_CTX_set_security_level(ctx, 0);
-	ck_assert(SSL_CTX_set_min_proto_version(ctx, version) &&
+	ck_assert(SSL_CTX_set_min_proto_version(ctx,
+		how->minimum != 0 ? how->minimum : version) &&
 	    SSL_CTX_set_max_proto_version(ctx, version));
 	if (how->ciphers != NULL)
 		ck_assert(SSL_CTX_set_cipher_list(ctx, how->ciphers));

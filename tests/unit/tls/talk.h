@@ -13,6 +13,7 @@
 /* What the client does; all zero: TLS 1.3, no name, nothing to resume. */
 struct talk_how {
 	int version; /* 0: TLS1_3_VERSION */
+	int minimum; /* 0: version */
 	const char *sni;
 	SSL_SESSION *session; /* to resume */
 	const struct pki *cert;

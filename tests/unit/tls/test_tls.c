@@ -21,12 +21,14 @@ main(void)
 	srunner_add_suite(runner, client_cert_suite());
 	srunner_add_suite(runner, crl_suite());
 	srunner_add_suite(runner, early_suite());
+	srunner_add_suite(runner, groups_suite());
 	srunner_add_suite(runner, hello_suite());
 	srunner_add_suite(runner, info_suite());
 	srunner_add_suite(runner, keys_file_suite());
 	srunner_add_suite(runner, note_suite());
 	srunner_add_suite(runner, policy_suite());
 	srunner_add_suite(runner, protocol_suite());
+	srunner_add_suite(runner, trial_suite());
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);
 	srunner_free(runner);
