@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: ISC
 # Prints the first literal text of the EXAMPLES section of an mdoc page, which
-# is a program; with -v early=1 together with the next two, as the page tells: what
-# to call besides tlscache_attach(), and what in place of SSL_accept().
+# is a program; with -v early=1 or -v tickets=1 together with those that follow
+# it, put where the page tells.
 /^\.Sh / { inside = ($2 == "EXAMPLES") }
 /^\.Ed/ { text = 0 }
 text {
@@ -15,16 +15,24 @@ END {
 		sub(/\n$/, "", texts[2])
 		change("(error = tlscache_attach(cache, ctx)) != 0",
 		    "(error = tlscache_attach(cache, ctx)) != 0 " texts[2])
-		change("static void\nworker", texts[3] "\nstatic void\nworker")
-		change("char text[64];", "char text[64], buf[16385];\n\tsize_t len;")
-		change("SSL_accept(ssl) == 1) {",
-		    "accept_early(ssl, buf, sizeof(buf), &len) == 1) {")
+		change("\tchar text[64];\n", "\tchar text[64];\n" texts[3])
+		change("/* Goes on", texts[4] "\n/* Goes on")
+		change("ret = SSL_accept(c->ssl)", "ret = accept_early(c)")
+	}
+	if (tickets) {
+		change("SSL_OP_NO_TICKET |", "")
+		change("struct tlscache *cache;\n", texts[5])
+		at = index(texts[1], "\tif ((error = tlscache_open(")
+		cache = substr(texts[1], at)
+		cache = substr(cache, 1, index(cache, ";\n") + 1)
+		change(cache, texts[6])
+		change("for (;; sleep(1)) {", "for (;; sleep(1)) {\n" texts[7])
 	}
 	printf "%s", texts[1]
 }
 function change(old, new, at)
 {
-	if ((at = index(texts[1], old)) == 0) {
+	if (old == "" || (at = index(texts[1], old)) == 0) {
 		print "example.awk: no " old | "cat >&2"
 		exit 1
 	}
