@@ -33,6 +33,12 @@
  */
 #define SKIP_MIN (1u << 20)
 
+/*
+ * The most that OpenSSL is told. It adds a little of its own to both numbers,
+ * in some versions with 32 bits: UINT32_MAX would become next to nothing.
+ */
+#define LIMIT ((uint32_t)INT32_MAX)
+
 static uint32_t skipped(uint32_t);
 static int allow_cb(SSL *, void *);
 static bool same_name(const SSL *);
@@ -42,6 +48,8 @@ tlscache_early_data(SSL_CTX *ctx, uint32_t max)
 {
 	if (ctx == NULL || max == 0)
 		return TLSCACHE_E_INVAL;
+	if (max > LIMIT)
+		max = LIMIT;
 	if (SSL_CTX_set_max_early_data(ctx, max) != 1 ||
 	    SSL_CTX_set_recv_max_early_data(ctx, skipped(max)) != 1)
 		return TLSCACHE_E_OPENSSL;
@@ -50,19 +58,13 @@ tlscache_early_data(SSL_CTX *ctx, uint32_t max)
 	return TLSCACHE_OK;
 }
 
-/*
- * OpenSSL counts what small records and padding add to the data. It adds a
- * little of its own, in some versions with 32 bits: hence no more than needed
- * from INT32_MAX on.
- */
+/* OpenSSL counts what small records and padding add to the data. */
 static uint32_t
 skipped(uint32_t max)
 {
 	if (max <= SKIP_MIN / 4)
 		return SKIP_MIN;
-	if (max <= INT32_MAX / 4)
-		return 4 * max;
-	return max < INT32_MAX ? INT32_MAX : max;
+	return max <= LIMIT / 4 ? 4 * max : LIMIT;
 }
 
 int

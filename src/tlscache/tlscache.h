@@ -108,8 +108,8 @@ TLSCACHE_API int tlscache_attach(struct tlscache *, SSL_CTX *)
 
 /*
  * Have ctx, which tlscache_attach() was called for, accept early data (0-RTT,
- * RFC 8446 section 8), up to max bytes, and those of each session once in all
- * processes together. Makes tickets stateful (SSL_OP_NO_TICKET), replaces
+ * RFC 8446 section 8), up to max bytes (2^31 - 1 at most: more counts as
+ * that), and those of each session once in all processes together. Makes tickets stateful (SSL_OP_NO_TICKET), replaces
  * OpenSSL's own protection, which knows one process only
  * (SSL_OP_NO_ANTI_REPLAY), and sets the callback that claims
  * (SSL_CTX_set_allow_early_data_cb). Early data of a session that was made
