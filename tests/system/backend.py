@@ -104,7 +104,8 @@ def bound(path=None, where=None):
         os.chmod(path, 0o666)  # for workers that are nobody
         return sock, "unix:" + path
     sock = socket.socket()
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if where is not None:  # it may have been somebody's a moment ago
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     sock.bind(where or ("127.0.0.1", 0))
     return sock, "%s:%d" % sock.getsockname()
 
