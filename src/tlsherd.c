@@ -40,16 +40,17 @@ main(int argc, char **argv)
 	struct err err;
 	bool handed_over;
 
+	handed_over = master_handed_over();
+	/* First of all: until the master can act on them. */
+	if (!handed_over)
+		program_signals(true);
 	if (program_streams() == -1) {
 		perror("tlsherd: /dev/null");
 		return 1;
 	}
-	handed_over = master_handed_over();
-	if (!handed_over && !master_test_asked()) {
-		/* Whoever started us has his own use for these. */
+	/* Whoever started us has his own use for these. */
+	if (!handed_over && !master_test_asked())
 		fd_close_from(STDERR_FILENO + 1);
-		program_unblock_signals();
-	}
 	o.master.program = program_path(argc > 0 ? argv[0] : NULL);
 	proctitle_init(argc, argv);
 	parse_options(argc, argv, &o);
@@ -139,6 +140,7 @@ test(const struct options *o, struct conf *conf)
 	char *path = xstrdup(o->master.path);
 	int result;
 
+	program_signals(false);
 	if (o->print)
 		conf_print(conf, stdout);
 	result = master_test(conf);

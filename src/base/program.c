@@ -76,10 +76,15 @@ program_streams(void)
 }
 
 void
-program_unblock_signals(void)
+program_signals(bool hold)
 {
-	sigset_t none;
+	sigset_t set;
 
-	sigemptyset(&none);
-	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+	sigemptyset(&set);
+	if (hold) {
+		sigaddset(&set, SIGHUP);
+		sigaddset(&set, SIGUSR1);
+		sigaddset(&set, SIGUSR2);
+	}
+	(void)sigprocmask(SIG_SETMASK, &set, NULL);
 }

@@ -3,6 +3,8 @@
 #ifndef BASE_PROGRAM_H
 #define BASE_PROGRAM_H
 
+#include <stdbool.h>
+
 /*
  * The absolute path by which argv0 was found: what stands there later is what
  * the next exec(2) starts, so symbolic links are not followed. Call it before
@@ -23,7 +25,10 @@ char *program_absolute(const char *path);
  */
 int program_streams(void);
 
-/* No signal is blocked, whatever whoever started us had blocked. */
-void program_unblock_signals(void);
+/*
+ * Whatever whoever started us had blocked: hold those that ask a server for
+ * something and would end a program that does not know them yet, or none.
+ */
+void program_signals(bool hold);
 
 #endif

@@ -25,15 +25,17 @@
 
 /* Descriptors beside those of connections: log, event loop, shared memory … */
 #define FILES_RESERVE 64
+/* How long the master may be deaf while it loads certificates. */
+#define TURN_US 5000
 
-static int generation_make(struct generation *, struct err *);
+static int prepare(struct generation *, struct err *);
 static int check_chroot(const struct conf *, struct err *);
 static size_t files_wanted(const struct conf *);
-static void warn_limit(const struct conf *, size_t);
+static void warn_limit(const struct conf *);
 static int check_keys(const struct conf *, struct err *);
 static int get_cache(struct generation *, struct err *);
 static void cache_unref(struct cache *);
-static int make_listeners(struct generation *, struct err *);
+static int load_next(struct generation *, struct err *);
 static void listener_free(struct listener *);
 static int get_sockets(struct master *, struct generation *, struct err *);
 static int look_up_ids(struct generation *, struct err *);
@@ -42,27 +44,37 @@ static int look_up_groups(struct heritage_ids *, const char *, struct err *);
 static bool number_parse(const char *, unsigned *);
 
 struct generation *
-generation_new(struct master *m, struct conf *conf, struct err *err)
+generation_new(struct master *m, struct conf *conf)
 {
 	struct generation *g;
-	size_t limit;
 
 	g = xcalloc(1, sizeof(*g));
-	g->master = m;
 	g->conf = conf;
 	g->log_fd = -1;
+	g->master = m;
 	g->number = m->last_generation + 1;
-	g->shared.keys = m->keys;
 	TAILQ_INSERT_TAIL(&m->generations, g, entry);
-	limit = fd_limit_raise(files_wanted(conf));
-	if (logfile_open(g, err) == -1 || check_keys(conf, err) == -1 ||
-	    generation_make(g, err) == -1 || get_sockets(m, g, err) == -1) {
-		generation_free(g);
-		return NULL;
-	}
-	m->last_generation = g->number;
-	warn_limit(conf, limit);
 	return g;
+}
+
+int
+generation_make(struct generation *g, struct err *err)
+{
+	int64_t until = clock_mono_us() + TURN_US;
+	int r;
+
+	if (g->cache == NULL && prepare(g, err) == -1)
+		return -1;
+	do
+		r = load_next(g, err);
+	while (r > 0 && clock_mono_us() < until);
+	if (r != 0 || g->master == NULL)
+		return r;
+	if (get_sockets(g->master, g, err) == -1)
+		return -1;
+	g->master->last_generation = g->number;
+	warn_limit(g->conf);
+	return 0;
 }
 
 /*
@@ -78,12 +90,13 @@ generation_check(struct conf *conf, struct err *err)
 	g = xcalloc(1, sizeof(*g));
 	g->conf = conf;
 	g->log_fd = -1;
-	r = paths_check(conf, err) == 0 ? check_keys(conf, err) : -1;
+	r = paths_check(conf, err);
 	if (r == 0 && tlscache_keys_open(&g->shared.keys, 1, 1,
 	    clock_wall()) != TLSCACHE_OK)
 		r = err_set(err, NULL, "shared memory: %s", strerror(errno));
 	if (r == 0)
-		r = generation_make(g, err);
+		while ((r = generation_make(g, err)) > 0)
+			;
 	tlscache_keys_close(g->shared.keys);
 	generation_free(g);
 	return r;
@@ -124,16 +137,24 @@ generation_forget(struct master *m, const struct generation *ours)
 	}
 }
 
-/* What needs neither a socket nor the master's state. */
+/* What takes no time. */
 static int
-generation_make(struct generation *g, struct err *err)
+prepare(struct generation *g, struct err *err)
 {
-	g->shared.session_timeout = g->conf->session_timeout / 1000;
-	if (check_chroot(g->conf, err) == -1 || look_up_ids(g, err) == -1 ||
+	if (g->master != NULL) {
+		g->shared.keys = g->master->keys;
+		(void)fd_limit_raise(files_wanted(g->conf));
+		if (logfile_open(g, err) == -1)
+			return -1;
+	}
+	if (check_keys(g->conf, err) == -1 ||
+	    check_chroot(g->conf, err) == -1 || look_up_ids(g, err) == -1 ||
 	    get_cache(g, err) == -1)
 		return -1;
 	g->shared.sessions = g->cache->sessions;
-	return make_listeners(g, err);
+	g->shared.session_timeout = g->conf->session_timeout / 1000;
+	g->listeners = xcalloc(g->conf->nlistens, sizeof(*g->listeners));
+	return 0;
 }
 
 static int
@@ -170,9 +191,9 @@ files_wanted(const struct conf *conf)
 
 /* When all else is well: a file that is refused says so in one line. */
 static void
-warn_limit(const struct conf *conf, size_t limit)
+warn_limit(const struct conf *conf)
 {
-	size_t wanted = files_wanted(conf);
+	size_t wanted = files_wanted(conf), limit = fd_limit_raise(wanted);
 
 	if (limit < wanted)
 		log_warnx("worker_connections = %u needs %zu open files, "
@@ -239,33 +260,30 @@ cache_unref(struct cache *cache)
 	free(cache);
 }
 
+/* One certificate; 1: there is more, 0: that was all, -1. */
 static int
-make_listeners(struct generation *g, struct err *err)
+load_next(struct generation *g, struct err *err)
 {
-	const struct conf_listen *conf;
-	struct listener *l;
-	size_t i;
+	struct listener *l = &g->listeners[g->loaded];
 	int r;
 
-	g->listeners = xcalloc(g->conf->nlistens, sizeof(*g->listeners));
-	for (i = 0; i < g->conf->nlistens; i++) {
-		conf = &g->conf->listens[i];
-		l = &g->listeners[g->nlisteners++];
-		l->conf = conf;
-		l->tls = tls_front_new(conf, &g->shared, err);
-		if (l->tls == NULL)
-			return -1;
-		do
-			r = tls_front_load(l->tls, err);
-		while (r > 0);
-		if (r == -1)
-			return -1;
-		l->ops = service_ops(conf->service);
-		if (l->ops->setup != NULL &&
-		    l->ops->setup(conf, &l->service, err) == -1)
-			return -1;
+	if (g->loaded == g->conf->nlistens)
+		return 0;
+	if (g->loaded == g->nlisteners) {
+		g->nlisteners++;
+		l->conf = &g->conf->listens[g->loaded];
+		l->tls = tls_front_new(l->conf, &g->shared, err);
+		return l->tls != NULL ? 1 : -1;
 	}
-	return 0;
+	r = tls_front_load(l->tls, err);
+	if (r != 0)
+		return r;
+	l->ops = service_ops(l->conf->service);
+	if (l->ops->setup != NULL &&
+	    l->ops->setup(l->conf, &l->service, err) == -1)
+		return -1;
+	g->loaded++;
+	return 1;
 }
 
 static void

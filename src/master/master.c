@@ -105,28 +105,23 @@ start(struct master *m, struct conf *conf, struct err *err)
 	const char *pid_file = conf->pid_file.value;
 	struct err why;
 
+	m->next = generation_new(m, conf);
+	/* From here on a signal is followed, and no pid file is left behind. */
+	if (master_watch(m, err) == -1)
+		return -1;
+	process_hold_signals(false);
 	if (pid_file != NULL) {
 		m->pidfile = pidfile_open(pid_file, &why);
-		if (m->pidfile == NULL) {
-			(void)err_set(err, &conf->pid_file.loc, "%s", why.text);
-			conf_free(conf);
-			return -1;
-		}
+		if (m->pidfile == NULL)
+			return err_set(err, &conf->pid_file.loc, "%s",
+			    why.text);
+		if (pidfile_write(m->pidfile) == -1)
+			return err_set(err, &conf->pid_file.loc, "pid file "
+			    "%s: %s", pid_file, strerror(errno));
 	}
-	if (open_shared(m, conf, err) == -1) {
-		conf_free(conf);
+	if (open_shared(m, conf, err) == -1)
 		return -1;
-	}
-	m->next = generation_new(m, conf, err);
-	if (m->next == NULL || observe_open(m, conf, err) == -1 ||
-	    master_watch(m, err) == -1)
-		return -1;
-	if (m->pidfile != NULL && pidfile_write(m->pidfile) == -1)
-		return err_set(err, &conf->pid_file.loc, "pid file %s: %s",
-		    pid_file, strerror(errno));
-	if (supervise_start(m, m->next, err) == -1)
-		return -1;
-	master_deadline(m, RELOAD_READY_WITHIN);
+	reload_make(m);
 	return 0;
 }
 

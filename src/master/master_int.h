@@ -67,6 +67,7 @@ struct generation {
 	struct tls_shared shared;
 	struct listener *listeners; /* one per conf->listens */
 	size_t nlisteners;
+	size_t loaded; /* listeners that are complete */
 	struct heritage_socket_set *sets;
 	size_t nsets;
 	struct heritage_ids ids;
@@ -166,6 +167,7 @@ struct master {
 	struct tlscache_stat line_stat;
 	bool unlocked_told; /* that shared memory is not locked */
 	struct event signals[7];
+	struct event making;	/* more of `next` is to be made */
 	struct event deadline;	/* of a start, reload or stop */
 	struct event upkeep;	/* ticket keys, what is overdue */
 };
@@ -209,9 +211,14 @@ void socket_file_remove(const struct socket_file *, const struct addr *);
 
 /* generation.c */
 
-/* Takes conf, also on failure. NULL and the error text. */
-struct generation *generation_new(struct master *, struct conf *,
-    struct err *);
+/* Takes conf. Nothing is made yet. */
+struct generation *generation_new(struct master *, struct conf *);
+/*
+ * Make some more of it, for some milliseconds: with thousands of certificates
+ * it takes seconds, in which the master has other things to see to. 1 as long
+ * as it is to be called again, 0 when all is there, -1 with the error text.
+ */
+int generation_make(struct generation *, struct err *);
 void generation_free(struct generation *);
 /* For `tlsherd -t`: make one without sockets and free it. Takes conf. */
 int generation_check(struct conf *, struct err *);
@@ -298,6 +305,8 @@ long supervise_delay(unsigned faults);
 #define RELOAD_READY_WITHIN 20000
 
 void reload_begin(struct master *);
+/* Make `next`, bit by bit, and start its workers. */
+void reload_make(struct master *);
 /* All workers of `next` are ready. */
 void reload_commit(struct master *);
 void reload_abort(struct master *, const char *why);

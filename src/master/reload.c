@@ -22,6 +22,8 @@
 /* Moving a gigabyte of sessions takes seconds. */
 #define MOVE_WITHIN_S INT64_C(3600)
 
+static void making_event_cb(evutil_socket_t, short, void *);
+static int made(struct master *, struct err *);
 static void tell_verdict(struct master *);
 static void warn_fixed(const struct conf *, const struct conf *);
 static void tell_generation(struct master *, const struct generation *,
@@ -54,18 +56,50 @@ reload_begin(struct master *m)
 		log_notice("reloading %s", o->path);
 	m->state = MASTER_RELOADING;
 	conf = conf_load(o->path, o->overrides, o->noverrides, &err);
-	if (conf != NULL)
-		m->next = generation_new(m, conf, &err);
-	if (m->next == NULL) {
+	if (conf == NULL) {
 		reload_abort(m, err.text);
 		return;
 	}
-	warn_fixed(m->current->conf, m->next->conf);
-	if (supervise_start(m, m->next, &err) == -1) {
-		reload_abort(m, err.text);
+	m->next = generation_new(m, conf);
+	reload_make(m);
+}
+
+void
+reload_make(struct master *m)
+{
+	evtimer_assign(&m->making, m->base, making_event_cb, m);
+	event_active(&m->making, EV_TIMEOUT, 1);
+}
+
+static void
+making_event_cb(evutil_socket_t fd, short what, void *arg)
+{
+	static const struct timeval at_once = { 0, 0 };
+	struct master *m = arg;
+	struct err err;
+	int r;
+
+	r = generation_make(m->next, &err);
+	if (r > 0) {
+		event_add(&m->making, &at_once);
 		return;
 	}
+	if (r == -1 || made(m, &err) == -1)
+		reload_abort(m, err.text);
+}
+
+/* All is there but the workers. */
+static int
+made(struct master *m, struct err *err)
+{
+	if (m->current != NULL)
+		warn_fixed(m->current->conf, m->next->conf);
+	else if (observe_open(m, m->next->conf, err) == -1)
+		return -1;
+	if (supervise_start(m, m->next, err) == -1)
+		return -1;
 	master_deadline(m, RELOAD_READY_WITHIN);
+	return 0;
 }
 
 void
@@ -177,6 +211,8 @@ reload_drop(struct master *m)
 	struct process *p;
 
 	event_del(&m->deadline);
+	if (event_initialized(&m->making))
+		event_del(&m->making);
 	m->next = NULL;
 	m->state = MASTER_RUNNING;
 	if (g == NULL)
