@@ -198,6 +198,7 @@ START_TEST(test_processes)
 }
 END_TEST
 
+#ifdef HAVE_MEMFD_CREATE
 /* The program after an exec; the one before has a process that goes on. */
 START_TEST(test_adopt)
 {
@@ -285,6 +286,7 @@ START_TEST(test_adopt_unsealed)
 	ck_assert_ptr_null(scoreboard_adopt(fd, WORKERS, SLOTS, &err));
 }
 END_TEST
+#endif
 
 Suite *
 scoreboard_suite(void)
