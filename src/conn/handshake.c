@@ -62,7 +62,7 @@ advance(struct conn *c)
 static void
 fail(struct conn *c)
 {
-	tls_early_failed(c->ssl);
+	tls_failed(c->ssl);
 	conn_set_ssl_error(c);
 	conn_abort(c, c->flags & CONN_F_NOT_TLS ? CLOSE_NOT_TLS :
 	    CLOSE_HANDSHAKE);

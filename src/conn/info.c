@@ -28,6 +28,7 @@ conn_info(struct conn *c, struct conn_info *info)
 	info->client_certificate = tls_client_verdict(c->ssl);
 	info->early = tls_early_name(tls_early(c->ssl));
 	info->early_in = c->early_in;
+	info->version = tls_negotiated(c->ssl);
 	if (c->flags & (CONN_F_READY | CONN_F_EARLY))
 		handshake_info(c, info);
 }

@@ -218,8 +218,8 @@ check_keys(const struct conf *conf, struct err *err)
 		    "session_cache.timeout: no more than %d keys are kept",
 		    TLSCACHE_KEYS_MAX);
 	if (error != TLSCACHE_OK)
-		return err_set(err, NULL, "ticket keys: %s: %s",
-		    tlscache_strerror(error), strerror(errno));
+		return err_set(err, NULL, "ticket keys: %s",
+		    tls_cache_reason(error));
 	r = tls_keys_load(keys, conf, err);
 	tlscache_keys_close(keys);
 	return r;
@@ -246,9 +246,7 @@ get_cache(struct generation *g, struct err *err)
 	if (error == TLSCACHE_OK)
 		return 0;
 	return err_set(err, &g->conf->cache_size_loc,
-	    "session_cache: %s%s%s", tlscache_strerror(error),
-	    error == TLSCACHE_E_SYSTEM ? ": " : "",
-	    error == TLSCACHE_E_SYSTEM ? strerror(errno) : "");
+	    "session_cache: %s", tls_cache_reason(error));
 }
 
 static void

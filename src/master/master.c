@@ -133,8 +133,8 @@ open_shared(struct master *m, const struct conf *conf, struct err *err)
 
 	error = master_keys(m, conf);
 	if (error != TLSCACHE_OK && error != TLSCACHE_E_INVAL)
-		return err_set(err, NULL, "ticket keys: %s: %s",
-		    tlscache_strerror(error), strerror(errno));
+		return err_set(err, NULL, "ticket keys: %s",
+		    tls_cache_reason(error));
 	m->scoreboard = scoreboard_new(WORKERS_MAX, MASTER_PROCESSES_MAX);
 	if (m->scoreboard == NULL)
 		return err_set(err, NULL, "scoreboard: %s", strerror(errno));
@@ -263,7 +263,7 @@ upkeep_event_cb(evutil_socket_t fd, short what, void *arg)
 		log_errorx("ticket keys: damaged in memory, and set anew");
 		reload_keys(m);
 	} else if (due < 0 && due != TLSCACHE_E_BUSY)
-		log_errorx("ticket keys: %s", tlscache_strerror((int)due));
+		log_errorx("ticket keys: %s", tls_cache_reason((int)due));
 	reload_overdue(m);
 	reload_retry(m);
 	observe_tick(m);

@@ -318,7 +318,7 @@ reload_keys(struct master *m)
 	error = tlscache_keys_set_times(m->keys, conf->ticket_rotate / 1000,
 	    conf->session_timeout / 1000);
 	if (error != TLSCACHE_OK)
-		log_warnx("tickets.rotate: %s", tlscache_strerror(error));
+		log_warnx("tickets.rotate: %s", tls_cache_reason(error));
 	if (tls_keys_load(m->keys, conf, &err) == -1)
 		log_errorx("%s", err.text);
 }

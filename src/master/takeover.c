@@ -121,15 +121,14 @@ take_keys(struct master *m, int fd)
 		close(fd);
 	error = master_keys(m, m->current->conf);
 	if (error != TLSCACHE_OK)
-		fatalx("ticket keys: %s", tlscache_strerror(error));
+		fatalx("ticket keys: %s", tls_cache_reason(error));
 }
 
 static void
 refused(const char *what, const char *then, int error)
 {
-	log_warnx("upgrade: the %s cannot be taken over (%s%s%s): %s", what,
-	    tlscache_strerror(error), error == TLSCACHE_E_SYSTEM ? ": " : "",
-	    error == TLSCACHE_E_SYSTEM ? strerror(errno) : "", then);
+	log_warnx("upgrade: the %s cannot be taken over (%s): %s", what,
+	    tls_cache_reason(error), then);
 }
 
 static void

@@ -34,6 +34,7 @@
 /* Behind everything else, so that it can be found again. */
 #define EARLY_VALUE_LEN 5
 
+static bool is_name(const char *);
 static uint8_t *put_addresses(uint8_t *, struct conn *);
 static uint8_t *put_tlv(uint8_t *, uint8_t, const void *, size_t);
 static uint8_t *put_ssl(uint8_t *, const struct conn_info *);
@@ -62,7 +63,7 @@ proxy_header(struct conn *c, uint8_t *buf, size_t early)
 	}
 	if (info.alpn[0] != '\0')
 		p = put_tlv(p, PP2_ALPN, info.alpn, strlen(info.alpn));
-	if (info.sni != NULL)
+	if (info.sni != NULL && is_name(info.sni))
 		p = put_tlv(p, PP2_AUTHORITY, info.sni, strlen(info.sni));
 	p = put_ssl(p, &info);
 	if (early > 0) {
@@ -82,6 +83,17 @@ proxy_header_complete(uint8_t *header)
 	size_t len = PREFIX_LEN + (size_t)(header[14] << 8 | header[15]);
 
 	header[len - EARLY_VALUE_LEN] |= 1;
+}
+
+/* A backend expects a host name, and a client may have sent anything. */
+static bool
+is_name(const char *name)
+{
+	for (; *name != '\0'; name++)
+		if ((unsigned char)*name <= ' ' ||
+		    (unsigned char)*name >= 0x7f)
+			return false;
+	return true;
 }
 
 /* Both of one family, or none: Unix sockets have no names to speak of. */

@@ -190,11 +190,9 @@ same_protocol(const SSL *ssl)
 }
 
 void
-tls_early_failed(SSL *ssl)
+tls_early_failed(struct tls_peer *peer)
 {
-	struct tls_peer *peer = tls_peer(ssl);
-
-	if (peer != NULL && peer->early == TLS_EARLY_ACCEPTED &&
+	if (peer->early == TLS_EARLY_ACCEPTED &&
 	    ERR_GET_REASON(ERR_peek_error()) == SSL_R_TOO_MUCH_EARLY_DATA)
 		peer->early = TLS_EARLY_TOO_MUCH;
 }

@@ -21,6 +21,7 @@
 
 #include "base/log.h"
 #include "tls/tls_int.h"
+#include "tlscache.h"
 
 #define FILE_MAX (64u << 20) /* lists of revoked certificates grow large */
 
@@ -107,10 +108,26 @@ const char *
 tls_reason(void)
 {
 	const char *reason;
+	unsigned long e;
 
-	reason = ERR_reason_error_string(ERR_get_error());
+	e = ERR_get_error();
+	reason = ERR_SYSTEM_ERROR(e) ? strerror(ERR_GET_REASON(e)) :
+	    ERR_reason_error_string(e);
 	ERR_clear_error();
 	return reason != NULL ? reason : "unknown error";
+}
+
+const char *
+tls_cache_reason(int code)
+{
+	static char text[256];
+	const char *reason;
+
+	reason = code == TLSCACHE_E_SYSTEM ? strerror(errno) :
+	    code == TLSCACHE_E_OPENSSL ? tls_reason() : NULL;
+	snprintf(text, sizeof(text), "%s%s%s", tlscache_strerror(code),
+	    reason != NULL ? ": " : "", reason != NULL ? reason : "");
+	return text;
 }
 
 /* A file that shrinks meanwhile is what it is then; one that grows is cut. */

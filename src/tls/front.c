@@ -140,7 +140,7 @@ policy_build(struct tls_policy *p, const struct conf_listen *listen,
 		return -1;
 	if ((code = set_resumption(p, shared)) != TLSCACHE_OK)
 		return err_set(err, &conf->loc, "certificate \"%s\": %s",
-		    conf->title, tlscache_strerror(code));
+		    conf->title, tls_cache_reason(code));
 	set_callbacks(p);
 	return 0;
 }

@@ -111,6 +111,7 @@ tls_hello_cb(SSL *ssl, int *alert, void *arg)
 		*alert = SSL_AD_INTERNAL_ERROR;
 		return SSL_CLIENT_HELLO_ERROR;
 	}
+	peer->accepted = true;
 	tls_early_offered(ssl, peer);
 	return SSL_CLIENT_HELLO_SUCCESS;
 }
@@ -118,13 +119,13 @@ tls_hello_cb(SSL *ssl, int *alert, void *arg)
 /*
  * RFC 6066 section 3: a list of (type, name), of which there can be one. *len
  * is 0 when the extension was not sent. As OpenSSL, which parses it again
- * later, but a name is printable ASCII: it will stand in logs.
+ * later.
  */
 static bool
 name_parse(SSL *ssl, const uint8_t **name, size_t *len, int *alert)
 {
 	const unsigned char *p;
-	size_t i, n;
+	size_t n;
 
 	*name = NULL;
 	*len = 0;
@@ -139,9 +140,7 @@ name_parse(SSL *ssl, const uint8_t **name, size_t *len, int *alert)
 	}
 	p += 5;
 	n -= 5;
-	for (i = 0; i < n && p[i] > ' ' && p[i] < 0x7f; i++)
-		;
-	if (i < n || n > TLSEXT_MAXLEN_host_name) {
+	if (n > TLSEXT_MAXLEN_host_name || memchr(p, '\0', n) != NULL) {
 		ERR_raise(ERR_LIB_SSL, SSL_R_BAD_EXTENSION);
 		*alert = SSL_AD_UNRECOGNIZED_NAME;
 		return false;
@@ -151,13 +150,18 @@ name_parse(SSL *ssl, const uint8_t **name, size_t *len, int *alert)
 	return true;
 }
 
+/* No certificate has one that is not printable ASCII, not even as "*". */
 static struct tls_policy *
 name_find(const struct tls_front *front, const uint8_t *name, size_t len)
 {
 	char key[TLSEXT_MAXLEN_host_name + 1];
 	struct tls_policy *p;
 	char *dot;
+	size_t i;
 
+	for (i = 0; i < len; i++)
+		if (name[i] <= ' ' || name[i] >= 0x7f)
+			return NULL;
 	lower(key, name, len);
 	key[len] = '\0';
 	if (len > 1 && key[len - 1] == '.')

@@ -58,6 +58,42 @@ tls_server_name(const SSL *ssl)
 	return peer != NULL && peer->name[0] != '\0' ? peer->name : NULL;
 }
 
+/*
+ * OpenSSL chooses a version after the ClientHello callback. When it finds none
+ * its SSL has the one that the client named for older servers.
+ */
+void
+tls_failed(SSL *ssl)
+{
+	struct tls_peer *peer = tls_peer(ssl);
+
+	if (peer == NULL)
+		return;
+	switch (ERR_GET_REASON(ERR_peek_error())) {
+	case SSL_R_UNSUPPORTED_PROTOCOL:
+	case SSL_R_UNKNOWN_PROTOCOL:
+	case SSL_R_VERSION_TOO_LOW:
+	case SSL_R_VERSION_TOO_HIGH:
+	case SSL_R_BAD_LEGACY_VERSION:
+	case SSL_R_WRONG_SSL_VERSION:
+	case SSL_R_LENGTH_MISMATCH:
+		peer->unversioned = true;
+		break;
+	default:
+		break;
+	}
+	tls_early_failed(peer);
+}
+
+const char *
+tls_negotiated(const SSL *ssl)
+{
+	const struct tls_peer *peer = tls_peer(ssl);
+
+	return peer != NULL && peer->accepted && !peer->unversioned ?
+	    SSL_get_version(ssl) : "-";
+}
+
 const char *
 tls_certificate_title(const SSL *ssl)
 {

@@ -31,7 +31,7 @@ tls_keys_load(struct tlscache_keys *keys, const struct conf *conf,
 		code = tlscache_keys_set(keys, bytes, list->n, clock_wall());
 		if (code != TLSCACHE_OK)
 			r = err_set(err, list->n > 0 ? &list->v[0].loc : NULL,
-			    "keys: %s", tlscache_strerror(code));
+			    "keys: %s", tls_cache_reason(code));
 	}
 	for (i = 0; i < list->n; i++)
 		tls_file_wipe(&files[i]);

@@ -88,12 +88,9 @@ bool tls_front_early_data(const struct tls_front *);
 /* Whether the service gets them only after the client's Finished. */
 bool tls_early_postponed(const SSL *);
 /*
- * To be called when SSL_read_early_data() has nothing more to read, and
- * tls_early_failed() when it has failed, before the error is taken from
- * OpenSSL's queue.
+ * To be called when SSL_read_early_data() has nothing more to read.
  */
 void tls_early_settle(SSL *);
-void tls_early_failed(SSL *);
 /* Whether the client offered some. */
 bool tls_early_sent(const SSL *);
 /* What is known so far of what became of them. */
@@ -107,10 +104,19 @@ const char *tls_early_name(enum tls_early);
 int tls_session_worker(const SSL *);
 
 /*
- * The SNI the client sent, printable ASCII without spaces; NULL for none.
- * Valid while ssl is.
+ * The SNI the client sent, whatever bytes that are: who prints them escapes.
+ * NULL for none. Valid while ssl is.
  */
 const char *tls_server_name(const SSL *);
+
+/*
+ * To be called when a handshake has failed, before the error is taken from
+ * OpenSSL's queue.
+ */
+void tls_failed(SSL *);
+
+/* "TLSv1.3" as soon as the version is settled; "-" before, or without one. */
+const char *tls_negotiated(const SSL *);
 
 /*
  * Title of the certificate { } section in force: the default's before the
@@ -134,6 +140,13 @@ const char *tls_group(SSL *);
 
 /* The OpenSSL that is in use, "OpenSSL 3.0.22 25 Aug 2026". */
 const char *tls_version(void);
+
+/*
+ * What a code of libtlscache means, with the system's or OpenSSL's reason where
+ * it is theirs: errno and the queue as they are at the time. In a static
+ * buffer.
+ */
+const char *tls_cache_reason(int code);
 
 /*
  * The oldest error of this thread's OpenSSL queue as a short text without

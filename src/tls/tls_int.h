@@ -81,6 +81,8 @@ struct tls_peer {
 	int64_t deadline;
 	bool early_offered; /* early data, in the first ClientHello */
 	bool foreign;	    /* the session offered is of another policy */
+	bool accepted;	    /* OpenSSL has gone on to choose a version, … */
+	bool unversioned;   /* … and there is none */
 	bool rejected;	    /* no section has the name: unknown_name */
 	enum tls_early early;
 	char name[]; /* the SNI; empty: none was sent */
@@ -151,6 +153,7 @@ void tls_early_setup(struct tls_front *, SSL_CTX *);
 int tls_early_apply(const struct tls_policy *, SSL *);
 void tls_early_offered(SSL *, struct tls_peer *);
 void tls_early_retried(struct tls_peer *);
+void tls_early_failed(struct tls_peer *);
 
 /* alpn.c */
 int tls_alpn_list(struct tls_front *, const struct conf_strs *, struct err *);

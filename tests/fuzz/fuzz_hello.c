@@ -310,7 +310,7 @@ shake_hands(SSL *ssl, bool *early)
 	while (*early) {
 		r = SSL_read_early_data(ssl, buf, sizeof(buf), &n);
 		if (r == SSL_READ_EARLY_DATA_ERROR) {
-			tls_early_failed(ssl);
+			tls_failed(ssl);
 			return -1;
 		}
 		if (r == SSL_READ_EARLY_DATA_FINISH) {

@@ -135,6 +135,46 @@ START_TEST(line_of_a_failure)
 }
 END_TEST
 
+/* A version was settled, and then it failed; in its own time or by the end. */
+static const struct {
+	int version;
+	const char *ciphers;
+	bool half; /* the client falls silent after its first flight */
+	const char *version_field, *end;
+} failures[] = {
+	{ TLS1_2_VERSION, "ECDHE-RSA-AES128-GCM-SHA256", false,
+	    " version=TLSv1.2 cipher=- ", " close=handshake "
+	    "error=no_shared_cipher\n" },
+	{ TLS1_2_VERSION, NULL, true, " version=TLSv1.2 cipher=- ",
+	    " close=client_abort error=in_the_handshake\n" },
+	{ TLS1_3_VERSION, NULL, true, " version=TLSv1.3 cipher=- ",
+	    " close=client_abort error=in_the_handshake\n" },
+};
+
+START_TEST(version_of_a_failure)
+{
+	struct client_how how = { .version = failures[_i].version,
+		.ciphers = failures[_i].ciphers, .sni = "\xff\n.test" };
+	struct peer *p;
+
+	open_log(LOGLVL_INFO);
+	world_open_service(CONF_SERVICE_ECHO);
+	p = client_new(&how);
+	peers_turn();
+	p->mute = failures[_i].half;
+	if (p->mute)
+		turn_for(5);
+	else
+		wait_for(p->eof);
+	peer_drop(p);
+	wait_for(conn_hub_count(world.hub) == 0);
+	(void)close_log();
+	has(" sni=\\xff\\x0a.test ");
+	has(failures[_i].version_field);
+	has(failures[_i].end);
+}
+END_TEST
+
 /* Who connects and says nothing is of no interest, nor is any, if so set. */
 START_TEST(no_line)
 {
@@ -165,6 +205,7 @@ log_suite(void)
 	tcase_add_test(tc, line_of_a_connection);
 	tcase_add_test(tc, fields);
 	tcase_add_test(tc, line_of_a_failure);
+	tcase_add_loop_test(tc, version_of_a_failure, 0, COUNT(failures));
 	tcase_add_loop_test(tc, no_line, 0, 3);
 	suite_add_tcase(s, tc);
 	return s;

@@ -5,10 +5,12 @@
 #include <errno.h>
 
 #include <openssl/err.h>
+#include <openssl/randerr.h>
 
 #include "site.h"
 #include "talk.h"
 #include "test_tls.h"
+#include "tlscache.h"
 
 START_TEST(test_before)
 {
@@ -116,13 +118,32 @@ START_TEST(test_error_clear)
 }
 END_TEST
 
+/* The reason is the system's, OpenSSL's, or there is none to tell. */
+START_TEST(test_cache_reason)
+{
+	ERR_clear_error();
+	errno = 0;
+	ERR_raise(ERR_LIB_RAND, RAND_R_RANDOM_POOL_UNDERFLOW);
+	ck_assert_str_eq(tls_cache_reason(TLSCACHE_E_OPENSSL),
+	    "OpenSSL failed: random pool underflow");
+	ck_assert_uint_eq(ERR_peek_error(), 0);
+	errno = EMFILE;
+	ck_assert_str_eq(tls_cache_reason(TLSCACHE_E_SYSTEM),
+	    "a system call failed: Too many open files");
+	ck_assert_str_eq(tls_cache_reason(TLSCACHE_E_NOMEM), "out of memory");
+	ERR_raise(ERR_LIB_SYS, EMFILE);
+	ck_assert_str_eq(tls_cache_reason(TLSCACHE_E_OPENSSL),
+	    "OpenSSL failed: Too many open files");
+}
+END_TEST
+
 /* What the log will say of handshakes that fail. */
 static const struct {
 	struct talk_how how;
 	const char *error;
 } failures[] = {
 	{ { .sni = "b.test" }, "tlsv1_unrecognized_name" },
-	{ { .sni = "a test" }, "bad_extension" },
+	{ { .sni = "a test" }, "tlsv1_unrecognized_name" },
 	{ { .sni = "a.test", .alpn = "\3foo" }, "no_application_protocol" },
 	{ { .version = TLS1_2_VERSION, .ciphers = "AES256-SHA" },
 	    "no_shared_cipher" },
@@ -167,6 +188,7 @@ info_suite(void)
 	tcase_add_loop_test(tc, test_group, 0, COUNT(groups));
 	tcase_add_test(tc, test_error_text);
 	tcase_add_test(tc, test_error_clear);
+	tcase_add_test(tc, test_cache_reason);
 	tcase_add_loop_test(tc, test_error_of_handshake, 0, COUNT(failures));
 	suite_add_tcase(s, tc);
 	return s;

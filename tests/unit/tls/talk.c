@@ -175,7 +175,7 @@ step(struct talk *t, SSL *ssl, char *error, size_t size)
 	if (r > 0 || SSL_get_error(ssl, r) == SSL_ERROR_WANT_READ)
 		return 0;
 	if (ssl == t->server)
-		tls_early_failed(ssl);
+		tls_failed(ssl);
 	tls_error_text(error, size);
 	return -1;
 }
