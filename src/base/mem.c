@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Memory for start-up and reload; see mem.h. Master. */
+/* Memory for start-up and reload, and its return; see mem.h. */
 #include "config.h"
 
 #include <stdarg.h>
@@ -10,6 +10,17 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+
+#ifdef HAVE_MALLOC_H
+#include <malloc.h>
+#endif
+
+/*
+ * tcmalloc's, if that is the allocator. The first empties this thread's cache,
+ * which keeps pages in use.
+ */
+extern void MallocExtension_MarkThreadIdle(void) __attribute__((weak));
+extern void MallocExtension_ReleaseFreeMemory(void) __attribute__((weak));
 
 void *
 xcalloc(size_t n, size_t size)
@@ -59,4 +70,17 @@ xasprintf(const char *fmt, ...)
 	if (n == -1)
 		fatalx("out of memory");
 	return p;
+}
+
+void
+mem_release(void)
+{
+	if (MallocExtension_MarkThreadIdle != NULL)
+		MallocExtension_MarkThreadIdle();
+	if (MallocExtension_ReleaseFreeMemory != NULL)
+		MallocExtension_ReleaseFreeMemory();
+#ifdef HAVE_MALLOC_TRIM
+	else
+		(void)malloc_trim(0);
+#endif
 }

@@ -16,4 +16,10 @@ char *xstrdup(const char *) __attribute__((malloc));
 char *xasprintf(const char *fmt, ...)
     __attribute__((malloc, format(printf, 1, 2)));
 
+/*
+ * Give what is free in this process back to the system. That takes a while
+ * after much was in use: not for each connection. Any process.
+ */
+void mem_release(void);
+
 #endif

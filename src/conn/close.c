@@ -150,6 +150,7 @@ count(const struct conn *c)
 	uint64_t n;
 
 	hub->count--;
+	conn_burst_less(hub);
 	atomic_store_explicit(&slot->connections, hub->count,
 	    memory_order_relaxed);
 	n = atomic_load_explicit(&slot->closes[c->reason],

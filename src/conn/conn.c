@@ -82,7 +82,8 @@ make(struct conn_hub *hub, const struct listener *listener, int fd,
 	event_assign(&c->ev, hub->conf.base, fd, EV_READ | EV_ET | EV_PERSIST |
 	    (hub->early_close ? EV_CLOSED : 0), conn_event_cb, c);
 	TAILQ_INSERT_TAIL(&hub->conns, c, link);
-	hub->count++;
+	if (++hub->count > hub->peak)
+		hub->peak = hub->count;
 	atomic_store_explicit(&hub->conf.slot->connections, hub->count,
 	    memory_order_relaxed);
 	return c;

@@ -55,6 +55,12 @@
  */
 #define CONN_BARREN_MAX 64
 
+/*
+ * The largest ClientHello: with keys after quantum computers and encrypted
+ * names some have 20 KiB.
+ */
+#define CONN_HELLO_MAX (32u << 10)
+
 enum conn_state {
 	CONN_HANDSHAKE,
 	CONN_OPEN,   /* clear text may go both ways */
@@ -100,6 +106,16 @@ struct conn_rest {
 	uint8_t data[];
 };
 
+/* bound.c: where in the client's clear-text messages its input stands. */
+struct conn_bound {
+	uint32_t message; /* bytes that the message still has */
+	uint16_t record;  /* the same of the record */
+	uint8_t nhead, nstart;
+	uint8_t head[SSL3_RT_HEADER_LENGTH];
+	uint8_t start[SSL3_HM_HEADER_LENGTH]; /* of the message */
+	bool over, large;
+};
+
 /* Ciphertext not yet sent; made when the kernel refuses for the first time. */
 struct conn_out {
 	struct event ev; /* writable again */
@@ -135,6 +151,7 @@ struct conn {
 	uint32_t early_in; /* bytes of early data */
 	uint32_t barren;   /* records since there was clear text in one */
 	uint32_t backends_failed;
+	struct conn_bound bound;
 	uint8_t state;	   /* enum conn_state */
 	uint8_t reason;	   /* enum close_reason */
 	union {
@@ -167,6 +184,8 @@ struct conn_hub {
 	struct event recheck_ev;
 	struct conn_deadlines deadlines;
 	size_t count;
+	size_t peak;	   /* of count, since memory was given back */
+	struct event calm; /* gives it back */
 	uint64_t next_id;
 	bool draining;
 	bool early_close; /* the event base reports EV_CLOSED */
@@ -201,6 +220,14 @@ void conn_output_unhold(struct conn *);
 bool conn_output_waits(const struct conn *);
 void conn_output_free(struct conn *);
 void conn_writable_cb(evutil_socket_t, short, void *);
+
+/* bound.c: false when a ClientHello is too large. */
+bool conn_bound_take(struct conn_bound *, const uint8_t *, size_t, bool tls12);
+
+/* burst.c */
+void conn_burst_setup(struct conn_hub *);
+void conn_burst_free(struct conn_hub *);
+void conn_burst_less(struct conn_hub *);
 
 /* later.c */
 void conn_later_setup(struct conn_hub *);

@@ -9,6 +9,8 @@
 #include "tls/tls.h"
 
 static int advance(struct conn *);
+static bool receive(struct conn *);
+static void refuse_hello(struct conn *);
 static void fail(struct conn *);
 static void complete(struct conn *);
 static void cut(struct conn *);
@@ -19,7 +21,7 @@ conn_handshake(struct conn *c)
 	struct conn_hub *hub = c->hub;
 	int ret;
 
-	while (hub->share_records > 0 && (hub->in_len > 0 || conn_input(c))) {
+	while (hub->share_records > 0 && (hub->in_len > 0 || receive(c))) {
 		ret = advance(c);
 		if (c->state != CONN_HANDSHAKE)
 			return; /* the service, or out of memory */
@@ -32,6 +34,8 @@ conn_handshake(struct conn *c)
 			return;
 		}
 	}
+	if (c->state != CONN_HANDSHAKE)
+		return;
 	if (hub->in_len == 0 && c->flags & CONN_F_EOF) {
 		cut(c);
 		return;
@@ -41,6 +45,33 @@ conn_handshake(struct conn *c)
 		conn_output_flush(c);
 		conn_begin(c);
 	}
+}
+
+static bool
+receive(struct conn *c)
+{
+	struct conn_hub *hub = c->hub;
+
+	if (!conn_input(c))
+		return false;
+	if (conn_bound_take(&c->bound, hub->in, hub->in_len,
+		SSL_version(c->ssl) < TLS1_3_VERSION))
+		return true;
+	refuse_hello(c);
+	return false;
+}
+
+/* As OpenSSL does with larger ones: an alert, illegal_parameter. */
+static void
+refuse_hello(struct conn *c)
+{
+	static const uint8_t alert[] = { SSL3_RT_ALERT, 3, 3, 0, 2,
+		SSL3_AL_FATAL, SSL_AD_ILLEGAL_PARAMETER };
+
+	conn_output_put(c, alert, sizeof(alert));
+	conn_set_error(c, "ClientHello larger than %u bytes", CONN_HELLO_MAX);
+	conn_abort(c, c->flags & CONN_F_NOT_TLS ? CLOSE_NOT_TLS :
+	    CLOSE_HANDSHAKE);
 }
 
 /* As SSL_do_handshake(), with early data on the way. */

@@ -35,6 +35,7 @@ conn_hub_new(const struct conn_hub_config *conf)
 	hub->early_close = features & EV_FEATURE_EARLY_CLOSE;
 	TAILQ_INIT(&hub->conns);
 	conn_later_setup(hub);
+	conn_burst_setup(hub);
 	if (conn_deadline_setup(hub) == -1 || conn_bio_setup(hub) == -1 ||
 	    make_buffers(hub) == -1) {
 		conn_hub_free(hub);
@@ -90,6 +91,7 @@ conn_hub_free(struct conn_hub *hub)
 		return;
 	conn_hub_close(hub, CLOSE_STOPPED);
 	conn_later_free(hub);
+	conn_burst_free(hub);
 	conn_deadline_free(hub);
 	conn_bio_free(hub);
 	free_buffer(hub->rx, OFFSET);

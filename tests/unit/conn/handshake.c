@@ -83,6 +83,98 @@ START_TEST(stranger)
 }
 END_TEST
 
+/*
+ * The header of a ClientHello that is too large, in records that hold so many
+ * bytes of it, which come in such pieces. Nothing more is sent.
+ */
+static const struct {
+	uint32_t size;
+	size_t record, step;
+	bool refused;
+} hellos[] = {
+	{ 131000, 4, 0, true },
+	{ 131000, 4, 1, true },
+	{ 131000, 1, 0, true },
+	{ 131000, 3, 1, true },
+	{ 0xffffff, 4, 0, true },
+	{ (32 << 10) + 1, 4, 0, true },
+	{ 32 << 10, 4, 0, false },
+	{ 32 << 10, 1, 1, false },
+};
+
+START_TEST(hello_header)
+{
+	struct client_how how = { .raw = true, .step = hellos[_i].step };
+	const uint8_t message[] = { 1, (uint8_t)(hellos[_i].size >> 16),
+		(uint8_t)(hellos[_i].size >> 8), (uint8_t)hellos[_i].size };
+	const uint8_t header[] = { 22, 3, 1, 0, (uint8_t)hellos[_i].record };
+	struct peer *p;
+	size_t i, n;
+
+	world_open(&record_ops);
+	p = client_new(&how);
+	for (i = 0; i < sizeof(message); i += n) {
+		n = hellos[_i].record;
+		if (n > sizeof(message) - i)
+			n = 1;
+		peer_send(p, header, sizeof(header));
+		peer_send(p, message + i, n);
+		if (n < hellos[_i].record)
+			break;
+	}
+	if (!hellos[_i].refused) {
+		turn_for(20);
+		ck_assert_uint_eq(conn_hub_count(world.hub), 1);
+		return;
+	}
+	wait_for(p->eof);
+	ck_assert_uint_eq(p->in.len, 7);
+	ck_assert_mem_eq(p->in.data, "\x15\3\3\0\2\2\x2f", 7);
+	p->finish = true;
+	wait_for(conn_hub_count(world.hub) == 0);
+	ck_assert_uint_eq(closes(CLOSE_HANDSHAKE), 1);
+}
+END_TEST
+
+/* The same in the second one, after a HelloRetryRequest; and before early data. */
+START_TEST(second_hello)
+{
+	static const char junk[] = "\x14\3\3\0\1\1\x17\3\3\0\4junk"
+	    "\x16\3\3\0\4\1\1\xff\xb8";
+	static char group[] = "P-384";
+	struct peer *p;
+
+	world.site.listen.groups.value = group;
+	world_open(&record_ops);
+	p = client_new(NULL);
+	peers_turn();
+	p->mute = true;
+	event_base_loop(world.base, EVLOOP_NONBLOCK);
+	ck_assert_int_eq(send(p->fd, junk, sizeof(junk) - 1, 0),
+	    sizeof(junk) - 1);
+	wait_for(p->eof);
+	ck_assert_int_eq(p->alert, SSL_AD_ILLEGAL_PARAMETER);
+	peer_drop(p);
+	wait_for(conn_hub_count(world.hub) == 0);
+	ck_assert_uint_eq(closes(CLOSE_HANDSHAKE), 1);
+}
+END_TEST
+
+/* What clients may have to say one day takes no more than that. */
+START_TEST(large_hello)
+{
+	struct client_how how = { .version = versions[_i] };
+	char alpn[24001];
+	int i;
+
+	for (i = 0; i < 24000; i += 2)
+		memcpy(alpn + i, "\1a", 3);
+	how.alpn = alpn;
+	world_open_service(CONF_SERVICE_ECHO);
+	client_connect(&how);
+}
+END_TEST
+
 /* Garbage is answered and the socket closed though the client does not. */
 START_TEST(stranger_stays)
 {
@@ -274,6 +366,9 @@ handshake_suite(void)
 	tc = world_tcase("handshake");
 	tcase_add_loop_test(tc, byte_by_byte, 0, COUNT(versions));
 	tcase_add_loop_test(tc, over_a_unix_socket, 0, COUNT(versions));
+	tcase_add_loop_test(tc, hello_header, 0, COUNT(hellos));
+	tcase_add_test(tc, second_hello);
+	tcase_add_loop_test(tc, large_hello, 0, 2);
 	tcase_add_loop_test(tc, stranger, 0, COUNT(strangers));
 	tcase_add_test(tc, stranger_stays);
 	tcase_add_test(tc, alert);
