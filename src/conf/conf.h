@@ -171,6 +171,14 @@ struct conf *conf_load(const char *path, char *const *overrides, size_t n,
 void conf_free(struct conf *);
 
 /*
+ * The path that a directive of the top level has in a file that conf_load()
+ * refuses: absolute, to be freed. NULL when the file cannot be read, does not
+ * have it itself (included files are not looked at), or has it empty, with a
+ * backslash or with a dollar.
+ */
+char *conf_peek_path(const char *file, const char *name);
+
+/*
  * Print in full, with defaults, in the syntax of the file (tlsherd -T): what
  * is printed loads as the same configuration.
  */

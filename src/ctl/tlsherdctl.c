@@ -19,10 +19,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/mem.h"
 #include "conf/conf.h"
 #include "ctl/protocol.h"
 
 #define CONF_PATH SYSCONFDIR "/tlsherd/tlsherd.conf"
+#define SOCKET_PATH RUNSTATEDIR "/tlsherd/control.sock"
 #define PATIENCE 10 /* seconds without a sign of life */
 
 struct options {
@@ -150,28 +152,34 @@ verb_set(struct options *opts, const char *name)
 	}
 }
 
+/*
+ * Where the server is that runs, also when its file has become bad since: as
+ * far as that can be read, and at the usual place otherwise.
+ */
 static char *
 socket_path(const struct options *opts)
 {
-	const char *file, *value;
+	const char *file = opts->conf != NULL ? opts->conf : CONF_PATH;
 	struct conf *conf;
+	char *path = NULL;
 	struct err why;
-	char *path;
 
 	if (opts->socket != NULL)
-		value = opts->socket;
-	conf = NULL;
-	if (opts->socket == NULL) {
-		file = opts->conf != NULL ? opts->conf : CONF_PATH;
-		if ((conf = conf_load(file, NULL, 0, &why)) == NULL)
-			errx(CTL_FAILED, "%s (-s names the socket without "
-			    "the configuration)", why.text);
-		value = conf->control_socket.value;
-		if (value == NULL || *value == '\0')
-			errx(CTL_FAILED, "%s sets no control_socket", file);
-	}
-	if ((path = strdup(value)) == NULL)
-		err(CTL_FAILED, NULL);
+		return xstrdup(opts->socket);
+	if ((conf = conf_load(file, NULL, 0, &why)) == NULL)
+		path = conf_peek_path(file, "control_socket");
+	else if (conf->control_socket.value != NULL &&
+	    conf->control_socket.value[0] != '\0')
+		path = xstrdup(conf->control_socket.value);
+	else
+		err_set(&why, NULL, "%s sets no control_socket", file);
+	if (path == NULL && opts->conf != NULL)
+		errx(CTL_FAILED, "%s (-s names the socket without the "
+		    "configuration)", why.text);
+	if (path == NULL)
+		path = xstrdup(SOCKET_PATH);
+	if (why.text[0] != '\0')
+		warnx("%s; asking on %s all the same", why.text, path);
 	conf_free(conf);
 	return path;
 }

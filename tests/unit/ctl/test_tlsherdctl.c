@@ -310,6 +310,57 @@ START_TEST(socket_of_configuration)
 }
 END_TEST
 
+/* What the file became after the server was started; "@" stands for path. */
+static const char *const broken[] = {
+	"wokers = 2\ncontrol_socket = \"@\"\n",
+	"control_socket = '@'\nlisten \"x\" {\n",
+	"user = \"a\ncontrol_socket = @\n",
+	"/* x\ncontrol_socket = \"control.sock\"\n",
+	"# control_socket = \"/x\"\n log = control_socket\n"
+	    "control_socket = \"@\"",
+};
+
+START_TEST(broken_configuration)
+{
+	char conf[64];
+	const char *args[] = { "-c", conf, "status", NULL };
+	const char *at, *text = broken[_i];
+	pid_t pid;
+	FILE *f;
+
+	snprintf(conf, sizeof(conf), "%s", in_dir("conf"));
+	f = fopen(conf, "w");
+	ck_assert_ptr_nonnull(f);
+	at = strchr(text, '@');
+	if (at != NULL)
+		fprintf(f, "%.*s%s%s", (int)(at - text), text, path, at + 1);
+	else
+		fputs(text, f);
+	ck_assert_int_eq(fclose(f), 0);
+	listen_on_path();
+	pid = start(args);
+	answer("tlsherdctl/1 status plain\n", BYTES("tlsherd/1 0 2\nok"));
+	ck_assert_int_eq(finish(pid), 0);
+	ck_assert_str_eq(out, "ok");
+	ck_assert_ptr_nonnull(strstr(diag, in_dir("conf:")));
+	ck_assert_ptr_nonnull(strstr(diag, "asking on /"));
+}
+END_TEST
+
+/* No file at all: the usual place. */
+START_TEST(usual_place)
+{
+	static const char *const args[] = { "status", NULL };
+
+	if (access(SYSCONFDIR "/tlsherd/tlsherd.conf", F_OK) == 0 ||
+	    access(RUNSTATEDIR "/tlsherd", F_OK) == 0)
+		return;
+	ck_assert_int_eq(finish(start(args)), 1);
+	ck_assert_ptr_nonnull(strstr(diag, "no tlsherd is listening on "
+	    RUNSTATEDIR "/tlsherd/control.sock\n"));
+}
+END_TEST
+
 START_TEST(configuration_without_socket)
 {
 	char conf[64];
@@ -342,6 +393,9 @@ main(void)
 	tcase_add_test(tc, stale_socket);
 	tcase_add_test(tc, path_too_long);
 	tcase_add_test(tc, socket_of_configuration);
+	tcase_add_loop_test(tc, broken_configuration, 0,
+	    sizeof(broken) / sizeof(broken[0]));
+	tcase_add_test(tc, usual_place);
 	tcase_add_test(tc, configuration_without_socket);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
