@@ -10,7 +10,7 @@
  *	sessions 5			the shared memory …
  *	keys 6
  *	scoreboard 7
- *	pidfile 4 /run/tlsherd.pid
+ *	pidfile 4 /run/tlsherd/tlsherd.pid
  *	control 8 DEV INO PATH
  *	restarts 0 0 2			by worker number
  *	socket SHARED ADDRESS FD...	the listening sockets of an address

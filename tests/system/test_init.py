@@ -3,14 +3,24 @@
 
 import os
 import re
+import signal
 import stat
 import subprocess
+import sys
 
 import pytest
 
+import clients
 import herd
 
-NOT_RUNNING = 7  # of the LSB
+NOT_CONFIGURED, NOT_RUNNING = 6, 7  # of the LSB
+
+# A process 1 that waits for the one command that it starts, as in a container.
+REAPS_NOTHING = """
+import os, sys
+pid = os.spawnv(os.P_NOWAIT, sys.argv[1], sys.argv[1:])
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+"""
 
 
 def write(path, text, mode=0o644):
@@ -27,13 +37,13 @@ class Host:
     def __init__(self, folder):
         self.folder = folder
         self.script = f"{folder}/etc/init.d/tlsherd"
-        self.pid_file = f"{folder}/run/tlsherd.pid"
+        self.pid_file = f"{folder}/run/tlsherd/tlsherd.pid"
         self.log = f"{folder}/log/tlsherd.log"
         os.mkdir(f"{folder}/run")
         os.mkdir(f"{folder}/log")
         write(self.script, self.configured("init.d/tlsherd.in"), 0o755)
         write(f"{folder}/etc/tlsherd/tlsherd.conf",
-              f'log = "{self.log}"\n' + herd.site())
+              f'log = "{self.log}"\n' + herd.site("echo"))
         self.systemctl(active=False)
 
     def configured(self, name):
@@ -60,7 +70,21 @@ class Host:
             return []
 
     def init(self, action):
-        return herd.run(self.script, action)
+        return herd.run(self.script, action, seconds=60)
+
+    def set(self, text):
+        """What the administrator sets."""
+        write(f"{self.folder}/etc/default/tlsherd", text)
+
+    def address(self):
+        with open(self.log, encoding="utf-8") as f:
+            port = re.findall(r"listening on 127\.0\.0\.1:(\d+)", f.read())[-1]
+        return "127.0.0.1", int(port)
+
+    def background(self, action):
+        return subprocess.Popen([self.script, action], text=True,
+                                stdin=subprocess.DEVNULL,
+                                stdout=subprocess.PIPE)
 
     def postrotate(self):
         """As logrotate calls it."""
@@ -81,7 +105,7 @@ def host(tmp):
     h = Host(tmp)
     yield h
     if os.path.exists(h.pid_file):
-        h.init("stop")
+        h.init("force-stop")
 
 
 @pytest.fixture
@@ -111,7 +135,9 @@ def opens_anew(host, call):
 def test_life(host):
     for action, code in (("status", 3), ("reload", NOT_RUNNING),
                          ("rotate", NOT_RUNNING), ("upgrade", NOT_RUNNING),
-                         ("rubbish", 2), ("start", 0), ("start", 0),
+                         ("stop", 0), ("force-stop", 0),
+                         ("try-restart", 0), ("rubbish", 2), ("status", 3),
+                         ("start", 0), ("start", 0),
                          ("status", 0), ("reload", 0)):
         done = host.init(action)
         assert done.returncode == code, (action, done.stdout, done.stderr)
@@ -123,9 +149,103 @@ def test_life(host):
     assert herd.gone(pid) and not os.path.exists(host.pid_file)
 
 
+def talk(tls, text):
+    tls.sendall(text)
+    assert clients.read_exactly(tls, len(text)) == text
+
+
+def test_stop_waits_for_connections(host):
+    assert host.init("start").returncode == 0
+    with clients.connect(host.address()) as tls:
+        talk(tls, b"before")
+        with host.background("stop") as stop:
+            line = stop.stdout.readline()
+            assert line.startswith("tlsherd finishes its connections")
+            talk(tls, b"after")
+            tls.close()
+            assert stop.stdout.read() == "tlsherd stopped\n"
+        assert stop.returncode == 0
+    assert host.init("status").returncode == 3
+
+
+@pytest.mark.parametrize("action", ["stop", "force-stop"])
+def test_stop_does_not_wait_for_ever(host, action):
+    host.set("STOP_WAIT=1\n")
+    assert host.init("start").returncode == 0
+    pid = host.pid()
+    with clients.connect(host.address()) as tls:
+        talk(tls, b"before")
+        done = host.init(action)
+        assert (done.returncode, done.stdout.splitlines()[-1]) == (
+            0, "tlsherd stopped, its connections cut")
+    assert herd.gone(pid) and not os.path.exists(host.pid_file)
+
+
+def test_a_master_that_hears_nothing(host):
+    """Only a kill ends it, and only force-stop goes so far."""
+    host.set("FORCE_WAIT=1\n")
+    assert host.init("start").returncode == 0
+    pid = host.pid()
+    os.kill(pid, signal.SIGSTOP)
+    done = host.init("force-stop")
+    assert done.returncode == 0 and "stopped" in done.stdout
+    assert herd.gone(pid) and not os.path.exists(host.pid_file)
+
+
+def test_sample(tmp):
+    """The installed configuration serves a page with the page's certificate."""
+    with open(os.path.join(os.environ["top_srcdir"], "etc/tlsherd.conf"),
+              encoding="utf-8") as f:
+        text = f.read()
+    with open(os.path.join(os.environ["top_srcdir"], "README"),
+              encoding="utf-8") as f:
+        command = re.search(r"^ *(openssl req .*?[^\\])$", f.read(),
+                            re.M | re.S)[1]
+    assert text.count('"/run/tlsherd/') == 2
+    text = text.replace("/run/tlsherd/", f"{tmp}/").replace(
+        '{ "0.0.0.0:443", "[::]:443" }', '"127.0.0.1:0"')
+    herd.run("sh", "-c", command.replace("/etc/tlsherd/", f"{tmp}/")
+             ).check_returncode()
+    user = "nobody" if herd.ROOT else str(os.geteuid())
+    with herd.Daemon(tmp, text, "-o", f"user={user}") as d:
+        page, _ = clients.fetch(d.target("https"),
+                                b"GET / HTTP/1.0\r\n\r\n")
+        assert page == b"HTTP/1.0 200 OK\r\n\r\ntlsherd works.\n"
+        done = herd.run(herd.CTL, "-s", f"{tmp}/control.sock", "status")
+        assert done.returncode == 0 and str(d.pid) in done.stdout
+
+
+def test_without_configuration(host):
+    os.unlink(f"{host.folder}/etc/tlsherd/tlsherd.conf")
+    assert host.init("start").returncode == NOT_CONFIGURED
+
+
+def test_process_1_reaps_nothing(host):
+    space = ("unshare", "--pid", "--fork", "--mount-proc")
+    if herd.run(*space, "true").returncode != 0:
+        pytest.skip("no leave to make a process 1")
+    script = "; ".join(f"{host.script} {action}; echo $?" for action in (
+        "start", "restart", "status", "stop", "status"))
+    done = herd.run(*space, sys.executable, "-c", REAPS_NOTHING, "/bin/sh",
+                    "-c", script + "; exit 0", seconds=120)
+    codes = [int(line) for line in done.stdout.splitlines() if line.isdigit()]
+    assert codes == [0, 0, 0, 0, 3], (done.stdout, done.stderr)
+
+
+def test_status_for_everybody(host):
+    """Whoever may not send a signal learns all the same that it runs."""
+    if not herd.ROOT:
+        pytest.skip("not root")
+    assert host.init("start").returncode == 0
+    os.chmod(host.folder, 0o755)
+    done = herd.run(host.script, "status", user="nobody")
+    assert (done.returncode, done.stdout) == (
+        0, f"tlsherd is running, pid {host.pid()}\n")
+
+
 def test_usage_names_every_action(host):
     with open(host.script, encoding="utf-8") as f:
-        cases = f.read().split('case ${1:-} in\n')[1]
+        cases = f.read().split('case ${1:-} in\n')[-1]
     actions = {word for line in re.findall(r"^([a-z |-]+)\)", cases, re.M)
                for word in line.split(" | ")}
     usage = re.search(r"\{(.*)\}", host.init("").stderr)[1]
