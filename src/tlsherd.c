@@ -13,6 +13,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/names.h"
 #include "base/proctitle.h"
 #include "base/program.h"
 #include "conf/conf.h"
@@ -54,6 +55,8 @@ main(int argc, char **argv)
 	o.master.program = program_path(argc > 0 ? argv[0] : NULL);
 	proctitle_init(argc, argv);
 	parse_options(argc, argv, &o);
+	/* They are looked up where nothing has to wait for it. */
+	names_begin();
 	if (!o.test && handed_over)
 		return master_main(&o.master, NULL);
 	conf = conf_load(o.master.path, o.master.overrides,
@@ -143,7 +146,7 @@ test(const struct options *o, struct conf *conf)
 	program_signals(false);
 	if (o->print)
 		conf_print(conf, stdout);
-	result = master_test(conf);
+	result = master_test(&o->master, conf);
 	if (result == 0)
 		fprintf(stderr, "%s: the configuration is good\n", path);
 	free(path);

@@ -16,10 +16,13 @@
 
 #include "base/addr.h"
 #include "base/mem.h"
+#include "base/names.h"
 
 #define UNIX_PREFIX "unix:"
 
-static int look_up(const char *, const char *, struct addrinfo **);
+static bool take_known(const char *, struct addr **, size_t *);
+static const char *reason(int);
+static int look_up(const char *, const char *, bool, struct addrinfo **);
 static void add_found(const struct addrinfo *, struct addr **, size_t *);
 static void add(const struct addr *, struct addr **, size_t *);
 static int parse_unix(const char *, struct addr *, const struct loc *,
@@ -64,14 +67,63 @@ addr_parse_all(const char *text, struct addr **list, size_t *n,
 		return err_set(err, loc, "\"%s\" is not an address; expected "
 		    "HOST:PORT, [IPV6]:PORT or unix:/PATH", text);
 	error = look_up(strcmp(host, "*") == 0 ? "0.0.0.0" : host, port,
-	    &found);
+	    true, &found);
+	if (error == EAI_NONAME && take_known(text, list, n))
+		return 0;
+	if (error == EAI_NONAME)
+		error = look_up(host, port, false, &found);
 	if (error != 0)
-		return err_set(err, loc, "\"%s\": %s", text,
-		    error == EAI_SYSTEM ? strerror(errno) :
-		    gai_strerror(error));
+		return err_set(err, loc, "\"%s\": %s", text, reason(error));
 	add_found(found, list, n);
 	freeaddrinfo(found);
 	return 0;
+}
+
+/* False: names are looked up. */
+static bool
+take_known(const char *text, struct addr **list, size_t *n)
+{
+	const struct name *name = names_get(text);
+	struct addr none;
+	size_t i;
+
+	if (name == NULL)
+		return false;
+	memset(&none, 0, sizeof(none));
+	for (i = 0; i < name->n; i++)
+		add(&name->list[i], list, n);
+	if (*n == 0)
+		add(&none, list, n);
+	return true;
+}
+
+int
+addr_look_up(const char *text, struct addr **list, const char **why)
+{
+	struct addrinfo *found;
+	const char *port;
+	char host[256];
+	size_t n = 0;
+	int error;
+
+	*list = NULL;
+	*why = "not a name";
+	if (split(text, host, sizeof(host), &port) == -1)
+		return -1;
+	error = look_up(host, port, false, &found);
+	if (error != 0) {
+		*why = reason(error);
+		return -1;
+	}
+	add_found(found, list, &n);
+	freeaddrinfo(found);
+	return (int)n;
+}
+
+static const char *
+reason(int error)
+{
+	return error == EAI_SYSTEM ? strerror(errno) : gai_strerror(error);
 }
 
 /*
@@ -79,18 +131,15 @@ addr_parse_all(const char *text, struct addr **list, size_t *n,
  * address of are left out: they could be neither bound nor called.
  */
 static int
-look_up(const char *host, const char *port, struct addrinfo **found)
+look_up(const char *host, const char *port, bool number,
+    struct addrinfo **found)
 {
 	struct addrinfo hints;
-	int error;
 
 	memset(&hints, 0, sizeof(hints));
 	hints.ai_socktype = SOCK_STREAM;
-	hints.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV;
-	error = getaddrinfo(host, port, &hints, found);
-	if (error != EAI_NONAME)
-		return error;
-	hints.ai_flags = AI_ADDRCONFIG | AI_NUMERICSERV;
+	hints.ai_flags = (number ? AI_NUMERICHOST : AI_ADDRCONFIG) |
+	    AI_NUMERICSERV;
 	return getaddrinfo(host, port, &hints, found);
 }
 
@@ -246,6 +295,12 @@ addr_equal(const struct addr *a, const struct addr *b)
 		return a->len == b->len &&
 		    memcmp(&a->ss, &b->ss, a->len) == 0;
 	}
+}
+
+bool
+addr_is_unknown(const struct addr *addr)
+{
+	return addr->len == 0;
 }
 
 bool

@@ -30,6 +30,16 @@ struct addr {
  */
 int addr_parse_all(const char *text, struct addr **list, size_t *n,
     const struct loc *, struct err *);
+/*
+ * After names_begin() (names.h) a name whose addresses are not known has one
+ * for which this is true.
+ */
+bool addr_is_unknown(const struct addr *);
+/*
+ * The addresses of a name that addr_parse_all() took, from the C library; this
+ * blocks. The number of them, at least one, or -1 and why.
+ */
+int addr_look_up(const char *text, struct addr **list, const char **why);
 /* The first of them. */
 int addr_parse(const char *text, struct addr *, const struct loc *,
     struct err *);

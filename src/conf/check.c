@@ -253,7 +253,8 @@ check_bound(const struct conf_addr *address, const struct conf_addr *first,
 	char text[ADDR_TEXT_MAX];
 
 	/* Port 0 is another one each time. */
-	if (!addr_equal(&address->addr, &first->addr) ||
+	if (addr_is_unknown(&address->addr) ||
+	    !addr_equal(&address->addr, &first->addr) ||
 	    addr_any_port(&address->addr))
 		return 0;
 	addr_format((const struct sockaddr *)&address->addr.ss,

@@ -32,7 +32,7 @@ struct conf_strs {
 
 /* A name with several addresses makes several of these. */
 struct conf_addr {
-	struct addr addr;
+	struct addr addr; /* addr_is_unknown(): a name that is not known */
 	char *text;   /* as written */
 	char *number; /* as addr_format() writes it, for the log */
 	bool again;   /* another address of the text before */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Directives that are lists of addresses. A name stands for all addresses that
- * it has when the file is read. Those that nobody can listen to, or call, are
+ * it has when the file is read; one that is not known (base/names.h) has one
+ * that is none (addr_is_unknown()), for the place of the backend. Those that nobody can listen to, or call, are
  * refused: they would fail each client. Master.
  */
 #include "config.h"
@@ -11,11 +12,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "base/mem.h"
+#include "base/names.h"
 #include "conf/conf_int.h"
 
 static char *whole(const struct conf_given *);
 static int addr_add(const struct conf_given *, struct conf_addr **, size_t *);
+static bool not_found(const struct conf_given *, const struct conf_addr *,
+    struct err *);
 static int refuse(const struct conf_given *, const struct conf_addr *,
     const char *);
 static const char *common_fault(const struct addr *);
@@ -34,6 +39,8 @@ address_add(const struct conf_given *g, struct conf_addr **list, size_t *n)
 
 	if (addr_add(g, list, n) == -1)
 		return -1;
+	if (addr_is_unknown(&(*list)[i].addr))
+		return not_found(g, &(*list)[i], g->err) ? -1 : 0;
 	for (; i < *n; i++) {
 		fault = common_fault(&(*list)[i].addr);
 		/* Our IPv6 sockets are for IPv6 only. */
@@ -50,11 +57,18 @@ address_add(const struct conf_given *g, struct conf_addr **list, size_t *n)
 static int
 backend_add(const struct conf_given *g, struct conf_addr **list, size_t *n)
 {
+	struct err warning;
 	const char *fault;
 	size_t i = *n;
 
 	if (addr_add(g, list, n) == -1)
 		return -1;
+	if (addr_is_unknown(&(*list)[i].addr)) {
+		/* The others serve meanwhile, and so may this one later. */
+		if (not_found(g, &(*list)[i], &warning))
+			log_warnx("%s: it counts as failed", warning.text);
+		return 0;
+	}
 	for (; i < *n; i++) {
 		fault = common_fault(&(*list)[i].addr);
 		if (is_any(&(*list)[i].addr))
@@ -89,13 +103,28 @@ addr_add(const struct conf_given *g, struct conf_addr **list, size_t *n)
 		    number, sizeof(number));
 		one->addr = found[i];
 		one->text = xstrdup(text);
-		one->number = xstrdup(number);
+		one->number = xstrdup(addr_is_unknown(&found[i]) ? text :
+		    number);
 		one->again = i > 0;
 		one->loc = g->loc;
 	}
 	free(found);
 	free(text);
 	return 0;
+}
+
+/* The text is set when it has been asked for; otherwise that is to come. */
+static bool
+not_found(const struct conf_given *g, const struct conf_addr *address,
+    struct err *err)
+{
+	const struct name *name = names_find(address->text);
+
+	if (name == NULL || name->state != NAME_FAILED)
+		return false;
+	err_set(err, &g->loc, "%s \"%s\": %s", g->directive->name,
+	    address->text, name->why);
+	return true;
 }
 
 /* With the path of a Unix socket made absolute. */

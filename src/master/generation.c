@@ -9,9 +9,6 @@
 #include <sys/stat.h>
 
 #include <errno.h>
-#include <grp.h>
-#include <limits.h>
-#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -33,15 +30,12 @@ static int check_chroot(const struct conf *, struct err *);
 static size_t files_wanted(const struct conf *);
 static void warn_limit(const struct conf *);
 static int check_keys(const struct conf *, struct err *);
+static int take_ids(struct generation *, struct err *);
 static int get_cache(struct generation *, struct err *);
 static void cache_unref(struct cache *);
 static int load_next(struct generation *, struct err *);
 static void listener_free(struct listener *);
 static int get_sockets(struct master *, struct generation *, struct err *);
-static int look_up_ids(struct generation *, struct err *);
-static int look_up_group(struct generation *, struct err *);
-static int look_up_groups(struct heritage_ids *, const char *, struct err *);
-static bool number_parse(const char *, unsigned *);
 
 struct generation *
 generation_new(struct master *m, struct conf *conf)
@@ -55,6 +49,23 @@ generation_new(struct master *m, struct conf *conf)
 	g->number = m->last_generation + 1;
 	TAILQ_INSERT_TAIL(&m->generations, g, entry);
 	return g;
+}
+
+int
+generation_reread(struct generation *g, const struct master_options *o,
+    struct err *err)
+{
+	struct conf *conf, *old = g->conf;
+
+	conf = conf_load(o->path, o->overrides, o->noverrides, err);
+	if (conf == NULL)
+		return -1;
+	if (strcmp(conf->user.value, old->user.value) != 0 ||
+	    strcmp(conf->group.value, old->group.value) != 0)
+		g->ids_known = false;
+	g->conf = conf;
+	conf_free(old);
+	return 0;
 }
 
 int
@@ -82,7 +93,8 @@ generation_make(struct generation *g, struct err *err)
  * ring of keys is not used.
  */
 int
-generation_check(struct conf *conf, struct err *err)
+generation_check(const struct master_options *o, struct conf *conf,
+    struct err *err)
 {
 	struct generation *g;
 	int r;
@@ -90,7 +102,11 @@ generation_check(struct conf *conf, struct err *err)
 	g = xcalloc(1, sizeof(*g));
 	g->conf = conf;
 	g->log_fd = -1;
-	r = paths_check(conf, err);
+	r = lookup_wait(g, err);
+	if (r == 1)
+		r = generation_reread(g, o, err);
+	if (r == 0)
+		r = paths_check(g->conf, err);
 	if (r == 0 && tlscache_keys_open(&g->shared.keys, 1, 1,
 	    clock_wall()) != TLSCACHE_OK)
 		r = err_set(err, NULL, "shared memory: %s", strerror(errno));
@@ -148,7 +164,7 @@ prepare(struct generation *g, struct err *err)
 			return -1;
 	}
 	if (check_keys(g->conf, err) == -1 ||
-	    check_chroot(g->conf, err) == -1 || look_up_ids(g, err) == -1 ||
+	    check_chroot(g->conf, err) == -1 || take_ids(g, err) == -1 ||
 	    get_cache(g, err) == -1)
 		return -1;
 	g->shared.sessions = g->cache->sessions;
@@ -223,6 +239,29 @@ check_keys(const struct conf *conf, struct err *err)
 	r = tls_keys_load(keys, conf, err);
 	tlscache_keys_close(keys);
 	return r;
+}
+
+/* Whom the workers become, as lookup.c has found it. */
+static int
+take_ids(struct generation *g, struct err *err)
+{
+	const char *user = g->conf->user.value, *group = g->conf->group.value;
+	struct heritage_ids *ids = &g->ids;
+
+	if (g->ids_error[0] != '\0')
+		return err_set(err, NULL, "%s", g->ids_error);
+	ids->drop = geteuid() == 0;
+	ids->user = user[0] == '\0' && ids->drop ? DAEMON_USER : user;
+	if (!ids->drop && user[0] != '\0' && ids->uid != geteuid())
+		log_warnx("user = \"%s\" is not followed: only root can "
+		    "change to another user", user);
+	if (ids->drop && ids->uid == 0)
+		log_warnx("user = \"%s\": the workers run as root",
+		    ids->user);
+	if (!ids->drop && group[0] != '\0' && ids->gid != getegid())
+		log_warnx("group = \"%s\" is not followed: only root can "
+		    "change to another group", group);
+	return 0;
 }
 
 static int
@@ -325,98 +364,3 @@ get_sockets(struct master *m, struct generation *g, struct err *err)
 	return 0;
 }
 
-/*
- * Whom the workers become. Looked up here, because in a chroot there may be
- * nobody to ask.
- */
-static int
-look_up_ids(struct generation *g, struct err *err)
-{
-	const struct conf_str *user = &g->conf->user;
-	struct heritage_ids *ids = &g->ids;
-	const struct passwd *pw;
-	unsigned number;
-
-	ids->drop = geteuid() == 0;
-	ids->user = user->value;
-	if (user->value[0] == '\0') {
-		if (!ids->drop)
-			return look_up_group(g, err);
-		ids->user = DAEMON_USER;
-	}
-	pw = getpwnam(ids->user);
-	if (pw == NULL && number_parse(ids->user, &number))
-		pw = getpwuid(number);
-	if (pw == NULL)
-		return err_set(err, &user->loc, "user \"%s\" does not exist",
-		    ids->user);
-	ids->uid = pw->pw_uid;
-	ids->gid = pw->pw_gid;
-	if (!ids->drop && ids->uid != geteuid())
-		log_warnx("user = \"%s\" is not followed: only root can "
-		    "change to another user", ids->user);
-	if (ids->drop && ids->uid == 0)
-		log_warnx("user = \"%s\": the workers run as root",
-		    ids->user);
-	if (look_up_group(g, err) == -1)
-		return -1;
-	return ids->drop ? look_up_groups(ids, pw->pw_name, err) : 0;
-}
-
-static int
-look_up_group(struct generation *g, struct err *err)
-{
-	const struct conf_str *group = &g->conf->group;
-	const struct group *gr;
-	unsigned number;
-
-	if (group->value[0] == '\0')
-		return 0;
-	gr = getgrnam(group->value);
-	if (gr == NULL && number_parse(group->value, &number))
-		gr = getgrgid(number);
-	if (gr == NULL)
-		return err_set(err, &group->loc,
-		    "group \"%s\" does not exist", group->value);
-	g->ids.gid = gr->gr_gid;
-	if (!g->ids.drop && g->ids.gid != getegid())
-		log_warnx("group = \"%s\" is not followed: only root can "
-		    "change to another group", group->value);
-	return 0;
-}
-
-static int
-look_up_groups(struct heritage_ids *ids, const char *name, struct err *err)
-{
-	int n = 16;
-
-	for (;;) {
-		ids->ngroups = n;
-		ids->groups = xreallocarray(ids->groups, (size_t)n,
-		    sizeof(*ids->groups));
-		if (getgrouplist(name, ids->gid, ids->groups,
-		    &ids->ngroups) != -1)
-			return 0;
-		if (n >= 65536)
-			return err_set(err, NULL, "user \"%s\" is in too "
-			    "many groups", ids->user);
-		n *= 2;
-	}
-}
-
-/* Only digits; what does not fit is no number of anybody. */
-static bool
-number_parse(const char *text, unsigned *number)
-{
-	unsigned long n;
-	char *end;
-
-	if (*text < '0' || *text > '9')
-		return false;
-	errno = 0;
-	n = strtoul(text, &end, 10);
-	if (errno != 0 || *end != '\0' || n > UINT_MAX)
-		return false;
-	*number = (unsigned)n;
-	return true;
-}

@@ -82,12 +82,12 @@ master_test_asked(void)
 }
 
 int
-master_test(struct conf *conf)
+master_test(const struct master_options *options, struct conf *conf)
 {
 	struct err err;
 	int result;
 
-	result = generation_check(conf, &err);
+	result = generation_check(options, conf, &err);
 	if (result == 0 && handover_asked()) {
 		result = handover_check(&err);
 		if (result == 0)
@@ -266,6 +266,7 @@ upkeep_event_cb(evutil_socket_t fd, short what, void *arg)
 		log_errorx("ticket keys: %s", tls_cache_reason((int)due));
 	reload_overdue(m);
 	reload_retry(m);
+	reload_names(m);
 	observe_tick(m);
 }
 

@@ -39,6 +39,6 @@ bool master_test_asked(void);
  * for a master that asks before it hands over, whether we could take over. One
  * line on standard error when something is wrong. 0 or -1.
  */
-int master_test(struct conf *);
+int master_test(const struct master_options *, struct conf *);
 
 #endif

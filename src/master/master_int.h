@@ -71,6 +71,8 @@ struct generation {
 	struct heritage_socket_set *sets;
 	size_t nsets;
 	struct heritage_ids ids;
+	bool ids_known;
+	char ids_error[400]; /* why they are not to be had */
 	int log_fd; /* the log file, before it is in use; or -1 */
 	unsigned alive; /* processes */
 	bool draining;
@@ -117,6 +119,16 @@ enum master_state {
 	MASTER_STOPPING,  /* fast stop */
 };
 
+/* lookup.c: the processes that ask for names, and what they have said */
+struct lookup {
+	pid_t pid; /* 0: none */
+	int fd;
+	size_t *names; /* the places of those that are asked for */
+	size_t nnames;
+	int64_t until; /* clock_mono_us() */
+	struct event answer;
+};
+
 /* upgrade.c: the process that tests the program. */
 struct upgrade_test {
 	pid_t pid; /* 0: none */
@@ -149,7 +161,9 @@ struct master {
 	unsigned last_generation; /* its number */
 	bool reload_again;    /* asked for while one was going on */
 	bool upgrade_again;   /* the same */
+	int64_t names_at; /* clock_mono_us(): ask again for names that failed */
 	struct upgrade_test test;
+	struct lookup lookup;
 	pid_t mover; /* moves sessions to a cache of another size; 0: none */
 	int64_t mover_kill_at; /* clock_mono_us() */
 	int64_t retry_at; /* clock_mono_us(): finish an upgrade; 0: no need */
@@ -220,10 +234,38 @@ struct generation *generation_new(struct master *, struct conf *);
  */
 int generation_make(struct generation *, struct err *);
 void generation_free(struct generation *);
+/* Read its configuration again, with the names that are known by now. */
+int generation_reread(struct generation *, const struct master_options *,
+    struct err *);
 /* For `tlsherd -t`: make one without sockets and free it. Takes conf. */
-int generation_check(struct conf *, struct err *);
+int generation_check(const struct master_options *, struct conf *,
+    struct err *);
 /* In a worker: free all others, private keys above all. */
 void generation_forget(struct master *, const struct generation *);
+
+/* lookup.c */
+
+/*
+ * Have children ask for the names of hosts that are noted in names.h as asked
+ * for, and for the ids of a generation's workers: both can take as long as a
+ * dead name server. 1: call lookup_read() when there is something to be read,
+ * and lookup_end() at the latest when the time is over. 0: there is nothing to
+ * ask for. -1 and errno.
+ */
+int lookup_begin(struct lookup *, struct generation *);
+/* 1: there is more to come, 0: that is all. */
+int lookup_read(struct lookup *, struct generation *);
+/* What is not answered by now has failed. */
+void lookup_end(struct lookup *, struct generation *);
+/*
+ * The same without an event loop: waits until all is answered, or late. 1 when
+ * hosts were among it, 0, or -1 with the error text.
+ */
+int lookup_wait(struct generation *, struct err *);
+/* Has a backend whose name was not found one that is found now? */
+bool lookup_news(const struct conf *);
+/* Nobody wants to know any more. */
+void lookup_drop(struct lookup *);
 
 /* process.c */
 
@@ -255,6 +297,16 @@ pid_t process_move(const struct generation *, struct tlscache *from);
  * -1 and errno.
  */
 pid_t process_ask(const struct master *, const char **argv, int description,
+    int *output);
+/*
+ * Have children do n jobs, some at a time, that may take long; what they write
+ * to fd comes out of *output (non-blocking), and its end when all are done. No
+ * write may be longer than PIPE_BUF. After so many seconds they end in any
+ * case. To end them before, kill the process group of the pid, which is -1 with
+ * errno on failure.
+ */
+typedef void process_job(void *arg, size_t i, int fd);
+pid_t process_crew(process_job *, size_t n, void *arg, unsigned seconds,
     int *output);
 void process_hold_signals(bool);
 /*
@@ -322,6 +374,8 @@ void reload_drop(struct master *);
 void reload_retry(struct master *);
 /* What the configuration says of ticket keys goes into the ring. */
 void reload_keys(struct master *);
+/* Once a second: names that failed are asked for again now and then. */
+void reload_names(struct master *);
 /* Once a second: kill workers that should have finished long ago. */
 void reload_overdue(struct master *);
 

@@ -25,10 +25,15 @@
 
 /* From one worker, before others have their turn. */
 #define MESSAGES 64
+/* Of a crew, so many work at one time, and this is where they write. */
+#define CREW_MAX 16
+#define CREW_FD (STDERR_FILENO + 1)
 
 static void control_event_cb(evutil_socket_t, short, void *);
 static void process_hang_up(struct process *);
 _Noreturn static void ask(const char **, int);
+static void reset_signals(void);
+_Noreturn static void crew(process_job *, size_t, void *, unsigned, int);
 _Noreturn static void child(struct master *, struct process *, int,
     const struct heritage *);
 
@@ -130,6 +135,8 @@ child(struct master *m, struct process *self, int master_end,
 		close(m->notify);
 	if (m->test.fd != -1)
 		close(m->test.fd);
+	if (m->lookup.pid != 0)
+		close(m->lookup.fd);
 	pidfile_forget(m->pidfile);
 	sockets_forget(m, g);
 	generation_forget(m, g);
@@ -282,17 +289,86 @@ process_move(const struct generation *g, struct tlscache *from)
 	return pid;
 }
 
-/* As a shell would start it, no signal ignored or held back. */
+pid_t
+process_crew(process_job *job, size_t n, void *arg, unsigned seconds,
+    int *output)
+{
+	sigset_t all, old;
+	int pipefd[2], saved;
+	pid_t pid;
+
+	if (pipe(pipefd) == -1)
+		return -1;
+	(void)fd_cloexec(pipefd[0]);
+	(void)fd_cloexec(pipefd[1]);
+	(void)fd_nonblock(pipefd[0]);
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, &old);
+	pid = fork();
+	if (pid == 0)
+		crew(job, n, arg, seconds, pipefd[1]);
+	saved = errno;
+	sigprocmask(SIG_SETMASK, &old, NULL);
+	close(pipefd[1]);
+	if (pid == -1)
+		close(pipefd[0]);
+	else
+		*output = pipefd[0];
+	/* Here and there: whoever is first. */
+	(void)setpgid(pid, pid);
+	errno = saved;
+	return pid;
+}
+
+/* The alarm is for a master that is killed: nothing of it may stay behind. */
 static void
-ask(const char **argv, int output)
+crew(process_job *job, size_t n, void *arg, unsigned seconds, int output)
+{
+	pid_t pid;
+	size_t i;
+
+	(void)setpgid(0, 0);
+	reset_signals();
+	/* Neither sockets nor the lock of the pid file are ours. */
+	if (dup2(output, CREW_FD) == -1)
+		_exit(1);
+	fd_close_from(CREW_FD + 1);
+	(void)alarm(seconds);
+	for (i = 0; i < n; i++) {
+		if (i >= CREW_MAX)
+			(void)wait(NULL);
+		pid = n > 1 ? fork() : -1;
+		if (pid > 0)
+			continue;
+		(void)alarm(seconds);
+		job(arg, i, CREW_FD);
+		if (pid == 0)
+			_exit(0);
+	}
+	while (wait(NULL) > 0)
+		;
+	_exit(0);
+}
+
+static void
+reset_signals(void)
 {
 	sigset_t none;
-	int null, sig;
+	int sig;
 
 	for (sig = 1; sig < NSIG; sig++)
 		(void)signal(sig, SIG_DFL);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+/* As a shell would start it, no signal ignored or held back. */
+static void
+ask(const char **argv, int output)
+{
+	int null;
+
+	reset_signals();
 	null = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	if (null != -1)
 		(void)dup2(null, STDIN_FILENO);

@@ -11,17 +11,26 @@
 #include <sys/wait.h>
 
 #include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/names.h"
 #include "master/master_int.h"
 
 /* How long until an upgrade that failed after the exec is tried again. */
 #define RETRY_S 10
+/* How long until names that were not found are asked for again. */
+#define NAMES_EACH_S INT64_C(10)
 /* Moving a gigabyte of sessions takes seconds. */
 #define MOVE_WITHIN_S INT64_C(3600)
 
+static void wait_answer(struct master *);
+static void answer_event_cb(evutil_socket_t, short, void *);
+static void found_again(struct master *);
+static bool same_text(const struct conf *, const struct conf *);
 static void making_event_cb(evutil_socket_t, short, void *);
 static int made(struct master *, struct err *);
 static void tell_verdict(struct master *);
@@ -55,6 +64,8 @@ reload_begin(struct master *m)
 	if (!m->current->handed_over)
 		log_notice("reloading %s", o->path);
 	m->state = MASTER_RELOADING;
+	lookup_drop(&m->lookup);
+	names_forget();
 	conf = conf_load(o->path, o->overrides, o->noverrides, &err);
 	if (conf == NULL) {
 		reload_abort(m, err.text);
@@ -68,7 +79,124 @@ void
 reload_make(struct master *m)
 {
 	evtimer_assign(&m->making, m->base, making_event_cb, m);
-	event_active(&m->making, EV_TIMEOUT, 1);
+	switch (lookup_begin(&m->lookup, m->next)) {
+	case 0:
+		event_active(&m->making, EV_TIMEOUT, 1);
+		break;
+	case 1:
+		wait_answer(m);
+		break;
+	default:
+		reload_abort(m, "names cannot be looked up: no process can be "
+		    "started");
+	}
+}
+
+static void
+wait_answer(struct master *m)
+{
+	struct lookup *l = &m->lookup;
+	int64_t left = l->until - clock_mono_us();
+	struct timeval tv = { 0, 0 };
+
+	if (left > 0) {
+		tv.tv_sec = left / 1000000;
+		tv.tv_usec = left % 1000000;
+	}
+	event_assign(&l->answer, m->base, l->fd, EV_READ, answer_event_cb, m);
+	event_add(&l->answer, &tv);
+}
+
+static void
+answer_event_cb(evutil_socket_t fd, short what, void *arg)
+{
+	struct master *m = arg;
+	struct generation *g = m->next != NULL ? m->next : m->current;
+	bool names = m->lookup.nnames > 0;
+	struct err err;
+
+	if (!(what & EV_TIMEOUT) && lookup_read(&m->lookup, g) == 1) {
+		wait_answer(m);
+		return;
+	}
+	lookup_end(&m->lookup, g);
+	if (m->next == NULL)
+		found_again(m);
+	else if (names && generation_reread(g, m->options, &err) == -1)
+		reload_abort(m, err.text);
+	else
+		reload_make(m);
+}
+
+void
+reload_names(struct master *m)
+{
+	struct name *all;
+	size_t i, n;
+
+	if (m->state != MASTER_RUNNING || m->lookup.pid != 0 ||
+	    m->mover != 0 || m->current->handed_over ||
+	    clock_mono_us() < m->names_at || !names_any(NAME_FAILED))
+		return;
+	m->names_at = clock_mono_us() + NAMES_EACH_S * 1000000;
+	all = names_all(&n);
+	for (i = 0; i < n; i++)
+		if (all[i].state == NAME_FAILED)
+			all[i].state = NAME_ASKED;
+	if (lookup_begin(&m->lookup, m->current) == 1)
+		wait_answer(m);
+}
+
+/*
+ * One that had failed has addresses now. The workers learn them as by a reload,
+ * but of what is running: what somebody is just writing into the file waits
+ * until he says so.
+ */
+static void
+found_again(struct master *m)
+{
+	const struct master_options *o = m->options;
+	struct conf *conf;
+	struct err err;
+
+	if (m->state != MASTER_RUNNING || !lookup_news(m->current->conf))
+		return;
+	conf = conf_load(o->path, o->overrides, o->noverrides, &err);
+	if (conf == NULL || !same_text(conf, m->current->conf)) {
+		log_warnx("%s is not what is running: the addresses that were "
+		    "found wait for a reload", o->path);
+		if (conf != NULL)
+			conf_free(conf);
+		return;
+	}
+	log_notice("names are found that were not: their addresses are used");
+	reload_settle(m);
+	m->state = MASTER_RELOADING;
+	m->next = generation_new(m, conf);
+	reload_make(m);
+}
+
+static bool
+same_text(const struct conf *a, const struct conf *b)
+{
+	char *text[2] = { NULL, NULL };
+	size_t size;
+	bool same;
+	FILE *fp;
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		fp = open_memstream(&text[i], &size);
+		if (fp == NULL)
+			break;
+		conf_print(i == 0 ? a : b, fp);
+		(void)fclose(fp);
+	}
+	same = text[0] != NULL && text[1] != NULL &&
+	    strcmp(text[0], text[1]) == 0;
+	free(text[0]);
+	free(text[1]);
+	return same;
 }
 
 static void
@@ -118,6 +246,7 @@ reload_commit(struct master *m)
 	m->current = m->next;
 	m->next = NULL;
 	m->state = MASTER_RUNNING;
+	m->names_at = clock_mono_us() + NAMES_EACH_S * 1000000;
 	reload_keys(m);
 	supervise_seat(m);
 	if (old != NULL)
@@ -211,6 +340,7 @@ reload_drop(struct master *m)
 	struct process *p;
 
 	event_del(&m->deadline);
+	lookup_drop(&m->lookup);
 	if (event_initialized(&m->making))
 		event_del(&m->making);
 	m->next = NULL;

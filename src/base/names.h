@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What is known of the names of hosts. To ask for one takes seconds when a name
+ * server is dead, so whoever must not wait (the master) has others ask
+ * (master/lookup.c), and notes here what they say. A name is a text such as
+ * "www.example.com:443". Process-wide, as the resolver is.
+ */
+#ifndef BASE_NAMES_H
+#define BASE_NAMES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/addr.h"
+
+enum name_state {
+	NAME_ASKED, /* and not answered yet */
+	NAME_FOUND,
+	NAME_FAILED,
+};
+
+struct name {
+	char *text;
+	enum name_state state;
+	struct addr *list; /* found */
+	size_t n;
+	char *why; /* failed */
+};
+
+/*
+ * From now on addr_parse_all() looks up no names, but takes them from here, and
+ * notes those that are not here as asked for.
+ */
+void names_begin(void);
+/* Forget them all: they are to be asked for anew. */
+void names_forget(void);
+/* All names, n of them, in the order in which they were noted. */
+struct name *names_all(size_t *n);
+/* The name of that text, NULL before names_begin(); noted if it is new. */
+struct name *names_get(const char *text);
+/* NULL: there is none. */
+const struct name *names_find(const char *text);
+/* One more address of it; it is found. */
+void name_add(struct name *, const struct addr *);
+/* It has failed; why is copied. */
+void name_fail(struct name *, const char *why);
+/* Is there one in that state? */
+bool names_any(enum name_state);
+
+#endif

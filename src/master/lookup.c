@@ -1,0 +1,385 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Names of hosts, users and groups. The C library asks name servers and
+ * directories for them, which takes seconds when these are dead, and cannot be
+ * stopped: so it is done in children, each name in its own, so that a dead
+ * server of one hinders no other. Master.
+ *
+ * They write answers of one size, less than PIPE_BUF, so that those of several
+ * do not mix. A name that was not answered at the end has failed.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <limits.h>
+#include <poll.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/names.h"
+#include "master/master_int.h"
+
+/* What an answer may take, in seconds. */
+#define WITHIN_S 5
+
+enum answer_type {
+	ANSWER_ADDRESS, /* of a name: one of its addresses */
+	ANSWER_FAILED,	/* a name, or the ids: why */
+	ANSWER_IDS,
+	ANSWER_GROUP, /* one of those that the user is in */
+};
+
+struct answer {
+	enum answer_type type;
+	bool ids;
+	size_t name;
+	union {
+		struct addr addr;
+		char why[400];
+		struct {
+			uid_t uid;
+			gid_t gid;
+		} ids;
+		gid_t group;
+	} u;
+};
+
+struct question {
+	struct generation *g;
+	const struct lookup *l;
+};
+
+static process_job ask;
+static void ask_name(size_t, int);
+static void ask_ids(const struct generation *, int);
+static void say(int, const struct answer *);
+static void take(struct generation *, const struct answer *);
+static bool want_ids(const struct generation *);
+static int look_up_ids(const struct conf *, struct heritage_ids *,
+    struct err *);
+static int look_up_group(const struct conf *, struct heritage_ids *,
+    struct err *);
+static int look_up_groups(struct heritage_ids *, const char *, struct err *);
+static bool number_parse(const char *, unsigned *);
+
+int
+lookup_begin(struct lookup *l, struct generation *g)
+{
+	struct question q = { .g = g, .l = l };
+	const struct name *all;
+	size_t i, n;
+
+	all = names_all(&n);
+	l->names = xcalloc(n + 1, sizeof(*l->names));
+	l->nnames = 0;
+	for (i = 0; i < n; i++)
+		if (all[i].state == NAME_ASKED)
+			l->names[l->nnames++] = i;
+	n = l->nnames + (want_ids(g) ? 1 : 0);
+	if (n == 0) {
+		lookup_drop(l);
+		return 0;
+	}
+	l->until = clock_mono_us() + WITHIN_S * 1000000;
+	l->pid = process_crew(ask, n, &q, WITHIN_S + 1, &l->fd);
+	if (l->pid != -1)
+		return 1;
+	l->pid = 0;
+	lookup_drop(l);
+	return -1;
+}
+
+int
+lookup_read(struct lookup *l, struct generation *g)
+{
+	struct answer a;
+	ssize_t n;
+
+	for (;;) {
+		n = read(l->fd, &a, sizeof(a));
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n == -1 && (errno == EAGAIN || errno == EWOULDBLOCK))
+			return 1;
+		if (n != (ssize_t)sizeof(a))
+			return 0;
+		take(g, &a);
+	}
+}
+
+void
+lookup_end(struct lookup *l, struct generation *g)
+{
+	static const char late[] = "the name server does not answer";
+	struct name *all;
+	size_t i, n;
+
+	all = names_all(&n);
+	for (i = 0; i < n; i++)
+		if (all[i].state == NAME_ASKED)
+			name_fail(&all[i], late);
+	if (want_ids(g))
+		(void)snprintf(g->ids_error, sizeof(g->ids_error),
+		    "users cannot be looked up: there is no answer");
+	lookup_drop(l);
+}
+
+int
+lookup_wait(struct generation *g, struct err *err)
+{
+	struct lookup l = { .fd = -1 };
+	struct pollfd p;
+	int64_t left;
+	bool names;
+	int r;
+
+	r = lookup_begin(&l, g);
+	if (r == -1)
+		return err_set(err, NULL, "looking up names: %s",
+		    strerror(errno));
+	if (r == 0)
+		return 0;
+	names = l.nnames > 0;
+	p.fd = l.fd;
+	p.events = POLLIN;
+	while (r == 1 && (left = l.until - clock_mono_us()) > 0) {
+		(void)poll(&p, 1, (int)(left / 1000) + 1);
+		r = lookup_read(&l, g);
+	}
+	lookup_end(&l, g);
+	return names ? 1 : 0;
+}
+
+void
+lookup_drop(struct lookup *l)
+{
+	if (event_initialized(&l->answer))
+		event_del(&l->answer);
+	if (l->pid != 0) {
+		(void)kill(-l->pid, SIGKILL);
+		close(l->fd);
+	}
+	free(l->names);
+	l->names = NULL;
+	l->nnames = 0;
+	l->pid = 0;
+	l->fd = -1;
+}
+
+bool
+lookup_news(const struct conf *conf)
+{
+	const struct conf_listen *l;
+	const struct name *name;
+	size_t i;
+
+	for (l = conf->listens; l < conf->listens + conf->nlistens; l++)
+		for (i = 0; i < l->nbackends; i++) {
+			if (!addr_is_unknown(&l->backends[i].addr))
+				continue;
+			name = names_find(l->backends[i].text);
+			if (name != NULL && name->state == NAME_FOUND)
+				return true;
+		}
+	return false;
+}
+
+/* In a child: the names come first, then the ids. */
+static void
+ask(void *arg, size_t i, int fd)
+{
+	const struct question *q = arg;
+
+	if (i < q->l->nnames)
+		ask_name(q->l->names[i], fd);
+	else
+		ask_ids(q->g, fd);
+}
+
+static void
+ask_name(size_t place, int fd)
+{
+	struct answer a;
+	struct addr *list;
+	const char *why;
+	size_t total;
+	int i, n;
+
+	memset(&a, 0, sizeof(a));
+	a.name = place;
+	n = addr_look_up(names_all(&total)[place].text, &list, &why);
+	a.type = ANSWER_ADDRESS;
+	for (i = 0; i < n; i++) {
+		a.u.addr = list[i];
+		say(fd, &a);
+	}
+	if (n > 0)
+		return;
+	a.type = ANSWER_FAILED;
+	snprintf(a.u.why, sizeof(a.u.why), "%s", n < 0 ? why :
+	    "it has no address");
+	say(fd, &a);
+}
+
+static void
+ask_ids(const struct generation *g, int fd)
+{
+	struct heritage_ids ids;
+	struct answer a;
+	struct err err;
+	int i;
+
+	memset(&ids, 0, sizeof(ids));
+	memset(&a, 0, sizeof(a));
+	a.ids = true;
+	if (look_up_ids(g->conf, &ids, &err) == -1) {
+		a.type = ANSWER_FAILED;
+		snprintf(a.u.why, sizeof(a.u.why), "%.*s",
+		    (int)sizeof(a.u.why) - 1, err.text);
+		say(fd, &a);
+		return;
+	}
+	a.type = ANSWER_GROUP;
+	for (i = 0; i < ids.ngroups; i++) {
+		a.u.group = ids.groups[i];
+		say(fd, &a);
+	}
+	a.type = ANSWER_IDS;
+	a.u.ids.uid = ids.uid;
+	a.u.ids.gid = ids.gid;
+	say(fd, &a);
+}
+
+static void
+say(int fd, const struct answer *a)
+{
+	while (write(fd, a, sizeof(*a)) == -1 && errno == EINTR)
+		;
+}
+
+static bool
+want_ids(const struct generation *g)
+{
+	return !g->ids_known && g->ids_error[0] == '\0' &&
+	    (geteuid() == 0 || g->conf->user.value[0] != '\0' ||
+	    g->conf->group.value[0] != '\0');
+}
+
+static void
+take(struct generation *g, const struct answer *a)
+{
+	struct heritage_ids *ids = &g->ids;
+	struct name *all;
+	size_t n;
+
+	all = names_all(&n);
+	if (a->ids && a->type == ANSWER_FAILED) {
+		(void)snprintf(g->ids_error, sizeof(g->ids_error), "%s",
+		    a->u.why);
+	} else if (a->type == ANSWER_GROUP) {
+		ids->groups = xreallocarray(ids->groups,
+		    (size_t)ids->ngroups + 1, sizeof(*ids->groups));
+		ids->groups[ids->ngroups++] = a->u.group;
+	} else if (a->type == ANSWER_IDS) {
+		ids->uid = a->u.ids.uid;
+		ids->gid = a->u.ids.gid;
+		g->ids_known = true;
+	} else if (a->name < n && a->type == ANSWER_ADDRESS) {
+		name_add(&all[a->name], &a->u.addr);
+	} else if (a->name < n && a->type == ANSWER_FAILED) {
+		name_fail(&all[a->name], a->u.why);
+	}
+}
+
+/* Not in the workers: in a chroot there may be nobody to ask. */
+static int
+look_up_ids(const struct conf *conf, struct heritage_ids *ids,
+    struct err *err)
+{
+	const struct conf_str *user = &conf->user;
+	const struct passwd *pw;
+	unsigned number;
+
+	ids->drop = geteuid() == 0;
+	ids->user = user->value;
+	if (user->value[0] == '\0') {
+		if (!ids->drop)
+			return look_up_group(conf, ids, err);
+		ids->user = DAEMON_USER;
+	}
+	pw = getpwnam(ids->user);
+	if (pw == NULL && number_parse(ids->user, &number))
+		pw = getpwuid(number);
+	if (pw == NULL)
+		return err_set(err, &user->loc, "user \"%s\" does not exist",
+		    ids->user);
+	ids->uid = pw->pw_uid;
+	ids->gid = pw->pw_gid;
+	if (look_up_group(conf, ids, err) == -1)
+		return -1;
+	return ids->drop ? look_up_groups(ids, pw->pw_name, err) : 0;
+}
+
+static int
+look_up_group(const struct conf *conf, struct heritage_ids *ids,
+    struct err *err)
+{
+	const struct conf_str *group = &conf->group;
+	const struct group *gr;
+	unsigned number;
+
+	if (group->value[0] == '\0')
+		return 0;
+	gr = getgrnam(group->value);
+	if (gr == NULL && number_parse(group->value, &number))
+		gr = getgrgid(number);
+	if (gr == NULL)
+		return err_set(err, &group->loc,
+		    "group \"%s\" does not exist", group->value);
+	ids->gid = gr->gr_gid;
+	return 0;
+}
+
+static int
+look_up_groups(struct heritage_ids *ids, const char *name, struct err *err)
+{
+	int n = 16;
+
+	for (;;) {
+		ids->ngroups = n;
+		ids->groups = xreallocarray(ids->groups, (size_t)n,
+		    sizeof(*ids->groups));
+		if (getgrouplist(name, ids->gid, ids->groups,
+		    &ids->ngroups) != -1)
+			return 0;
+		if (n >= 65536)
+			return err_set(err, NULL, "user \"%s\" is in too "
+			    "many groups", ids->user);
+		n *= 2;
+	}
+}
+
+/* Only digits; what does not fit is no number of anybody. */
+static bool
+number_parse(const char *text, unsigned *number)
+{
+	unsigned long n;
+	char *end;
+
+	if (*text < '0' || *text > '9')
+		return false;
+	errno = 0;
+	n = strtoul(text, &end, 10);
+	if (errno != 0 || *end != '\0' || n > UINT_MAX)
+		return false;
+	*number = (unsigned)n;
+	return true;
+}
