@@ -105,6 +105,21 @@ AC_DEFUN([TLSHERD_ARG_DAEMON_USER], [
 	AC_SUBST([DAEMON_USER], [$with_user])
 ])
 
+# The calls without _ex are deprecated since 3.4, and some end in 2038.
+AC_DEFUN([TLSHERD_SESSION_TIME], [
+	save_LIBS=$LIBS
+	LIBS="$OPENSSL_LIBS $LIBS"
+	AC_CHECK_FUNC([SSL_SESSION_set_time_ex], [], [
+		AC_DEFINE([SSL_SESSION_get_time_ex(s)],
+		    [((time_t)SSL_SESSION_get_time(s))],
+		    [for OpenSSL before 3.3])
+		AC_DEFINE([SSL_SESSION_set_time_ex(s, t)],
+		    [SSL_SESSION_set_time(s, (long)(t))],
+		    [for OpenSSL before 3.3])
+	])
+	LIBS=$save_LIBS
+])
+
 # OpenSSL allocates some 700 times in a handshake.
 AC_DEFUN([TLSHERD_WANT_TCMALLOC], [
 	AC_ARG_WITH([tcmalloc], [AS_HELP_STRING([--without-tcmalloc],

@@ -119,10 +119,10 @@ note_write(const SSL *ssl, SSL_SESSION *sess)
 	front = tls_policy(ssl)->front;
 	deadline = SSL_session_reused(ssl) ? tls_peer(ssl)->deadline :
 	    first_deadline(sess, front->timeout);
-	left = deadline - SSL_SESSION_get_time(sess);
+	left = deadline - SSL_SESSION_get_time_ex(sess);
 	if (left < 1) {
 		/* A second began since tls_note_read_cb(): give none more. */
-		SSL_SESSION_set_time(sess, (long)(deadline - 1));
+		SSL_SESSION_set_time_ex(sess, deadline - 1);
 		left = 1; /* OpenSSL takes 0 for the lack of a time-out */
 	}
 	if (left > front->timeout)
@@ -152,7 +152,7 @@ first_deadline(SSL_SESSION *sess, int64_t timeout)
 	int64_t now, left;
 	int days, seconds;
 
-	now = SSL_SESSION_get_time(sess);
+	now = SSL_SESSION_get_time_ex(sess);
 	x = SSL_SESSION_get0_peer(sess);
 	if (x != NULL &&
 	    ASN1_TIME_diff(&days, &seconds, NULL, X509_get0_notAfter(x))) {

@@ -246,10 +246,10 @@ session_limit(const SSL *ssl, SSL_SESSION *session, int64_t now)
 {
 	int64_t chain, max, start, timeout;
 
-	start = SSL_SESSION_get_time(session);
+	start = SSL_SESSION_get_time_ex(session);
 	if (start > now || start < 0) {
 		start = now;
-		SSL_SESSION_set_time(session, (long)start);
+		SSL_SESSION_set_time_ex(session, start);
 	}
 	max = SSL_CTX_get_timeout(SSL_get_SSL_CTX(ssl));
 	if (max > INT32_MAX)
@@ -268,7 +268,7 @@ session_limit(const SSL *ssl, SSL_SESSION *session, int64_t now)
 static int64_t
 session_end(const SSL_SESSION *session)
 {
-	return (int64_t)SSL_SESSION_get_time(session) +
+	return (int64_t)SSL_SESSION_get_time_ex(session) +
 	    SSL_SESSION_get_timeout(session);
 }
 

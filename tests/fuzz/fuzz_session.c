@@ -56,7 +56,7 @@ offered_session(int version)
 	    sizeof(secret)) == 1);
 	if (version == TLS1_2_VERSION)
 		REQUIRE(SSL_SESSION_set1_id(session, id, sizeof(id)) == 1);
-	SSL_SESSION_set_time(session, (long)time(NULL));
+	SSL_SESSION_set_time_ex(session, time(NULL));
 	SSL_SESSION_set_timeout(session, 1 << 30);
 	SSL_free(ssl);
 	return session;

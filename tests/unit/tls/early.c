@@ -253,9 +253,9 @@ START_TEST(age)
 {
 	struct talk_how how = how_now("a.test");
 
-	SSL_SESSION_set_time(session, SSL_SESSION_get_time(session) - 100);
+	SSL_SESSION_set_time_ex(session, SSL_SESSION_get_time_ex(session) - 100);
 	expect(&how, TLS_EARLY_AGE);
-	SSL_SESSION_set_time(session, SSL_SESSION_get_time(session) + 100);
+	SSL_SESSION_set_time_ex(session, SSL_SESSION_get_time_ex(session) + 100);
 	expect(&how, TLS_EARLY_ACCEPTED);
 }
 END_TEST
@@ -324,7 +324,7 @@ START_TEST(moved)
 	expect(&how, TLS_EARLY_ACCEPTED);
 	ck_assert_int_eq(tlscache_open(&shared.sessions, 2 << 20), 0);
 	ck_assert_int_eq(tlscache_move(shared.sessions, old,
-	    SSL_SESSION_get_time(session)), 0);
+	    SSL_SESSION_get_time_ex(session)), 0);
 	tls_front_free(front);
 	front = site_front(&site);
 	expect(&how, TLS_EARLY_CLAIMED);
@@ -340,7 +340,7 @@ START_TEST(retired)
 
 	ck_assert_int_eq(tlscache_open(&fresh, 2 << 20), 0);
 	ck_assert_int_eq(tlscache_move(fresh, shared.sessions,
-	    SSL_SESSION_get_time(session)), 0);
+	    SSL_SESSION_get_time_ex(session)), 0);
 	expect(&how, TLS_EARLY_UNKNOWN);
 	tlscache_close(fresh);
 }

@@ -238,7 +238,7 @@ late_cb(SSL *ssl, void *arg)
 {
 	if (SSL_session_reused(ssl))
 		tls_peer(ssl)->deadline =
-		    SSL_SESSION_get_time(SSL_get_session(ssl));
+		    SSL_SESSION_get_time_ex(SSL_get_session(ssl));
 	return tls_note_ticket_cb(ssl, arg);
 }
 
@@ -260,7 +260,7 @@ START_TEST(test_life_ends_meanwhile)
 	ck_assert_int_ne(tls_resumed(t->server), TLS_RESUMED_FULL);
 	renewed = SSL_get_session(t->server);
 	ck_assert_int_gt(SSL_SESSION_get_timeout(renewed), 0);
-	ck_assert_int_eq(SSL_SESSION_get_time(renewed) +
+	ck_assert_int_eq(SSL_SESSION_get_time_ex(renewed) +
 	    SSL_SESSION_get_timeout(renewed), tls_peer(t->server)->deadline);
 	SSL_SESSION_free(how.session);
 	talk_free(t);

@@ -359,7 +359,7 @@ START_TEST(expired_for_this_ctx)
 	len = stored(session, buf);
 	old = d2i_SSL_SESSION(NULL, &p, (long)len);
 	ck_assert_ptr_nonnull(old);
-	SSL_SESSION_set_time(old, SSL_SESSION_get_time(old) - 100);
+	SSL_SESSION_set_time_ex(old, SSL_SESSION_get_time_ex(old) - 100);
 	to = buf;
 	len = (size_t)i2d_SSL_SESSION(old, &to);
 	SSL_SESSION_free(old);
@@ -496,7 +496,7 @@ age_session(const SSL_SESSION *session, int64_t age)
 	id = peer_session_name(session, &idlen);
 	old = tlsc_session_decode(buf, stored(session, buf), id, idlen);
 	ck_assert_ptr_nonnull(old);
-	SSL_SESSION_set_time(old, (long)(time(NULL) - age));
+	SSL_SESSION_set_time_ex(old, time(NULL) - age);
 	len = tlsc_session_encode(old, buf, sizeof(buf));
 	ck_assert_uint_le(len, sizeof(buf));
 	store_instead(session, buf, len);
@@ -515,7 +515,7 @@ stored_end(const SSL_SESSION *session)
 	id = peer_session_name(session, &idlen);
 	found = tlsc_session_decode(buf, stored(session, buf), id, idlen);
 	ck_assert_ptr_nonnull(found);
-	end = SSL_SESSION_get_time(found) + SSL_SESSION_get_timeout(found);
+	end = SSL_SESSION_get_time_ex(found) + SSL_SESSION_get_timeout(found);
 	SSL_SESSION_free(found);
 	return end;
 }
