@@ -70,7 +70,7 @@ def test_time_outs(start, directive, close):
 def test_every_field_of_the_log(start, version):
     """Its value, for a connection that is known."""
     with start(herd.site("echo", workers=1,
-                         body='alpn = { "x" }')) as d:
+                         body='alpn = { "x" } groups = "X25519"')) as d:
         ctx = clients.context(version, alpn=["x"])
         session = None
         for _ in range(2):

@@ -327,4 +327,6 @@ def test_s_client_by_name(start):
                         ("x.y.b.example", "localhost")]:
             out = herd.run("openssl", "s_client", "-connect", d.address(),
                            "-servername", sni, "-ign_eof", input="\n").stdout
-            assert f"subject=CN = {cn}\n" in out, sni
+            # "CN = x" before OpenSSL 3.2
+            assert re.search(f"^subject=CN ?= ?{re.escape(cn)}$", out,
+                             re.MULTILINE), sni

@@ -70,12 +70,13 @@ static const char *const done_fields[] = {
 START_TEST(line_of_a_connection)
 {
 	struct client_how how = { .sni = "a.example", .alpn = "\3a b" };
-	static char protocol[] = "a b";
+	static char protocol[] = "a b", group[] = "X25519";
 	struct peer *p;
 	int i;
 
 	open_log(LOGLVL_INFO);
 	site_add_alpn(&world.site, protocol);
+	world.site.listen.groups.value = group;
 	world_open_service(CONF_SERVICE_ECHO);
 	p = client_connect(&how);
 	peer_send_text(p, "hello");

@@ -90,11 +90,13 @@ START_TEST(trace)
 	    "cipher=TLS_AES_256_GCM_SHA384 group=x25519 sni=a.example alpn=- "
 	    "resumed=full session_worker=7 early=none early_in=0 certificate=default "
 	    "client_certificate=none connection=1\n";
+	static char group[] = "X25519";
 	struct client_how how = { .sni = "a.example" };
 	struct peer *p;
 	char want[512], *got;
 
 	how.step = traces[_i].step;
+	world.site.listen.groups.value = group;
 	world_open_service(CONF_SERVICE_TRACE);
 	p = client_new(&how);
 	peer_send_text(p, traces[_i].says);

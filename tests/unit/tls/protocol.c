@@ -70,6 +70,9 @@ START_TEST(test_list)
 	struct talk *t;
 	int i;
 
+	/* What comes first by default depends on OpenSSL's version. */
+	if (lists[_i].groups == NULL)
+		how.groups = "X25519";
 	site_init(&site);
 	site_add(&site, title, name);
 	for (i = 0; i < 2; i++) {
