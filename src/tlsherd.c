@@ -121,8 +121,8 @@ parse_options(int argc, char **argv, struct options *o)
 static void
 print_version(void)
 {
-	printf("%s, %s, libevent %s\n", PACKAGE_STRING, tls_version(),
-	    event_get_version());
+	printf("%s, %s, libevent %s, libConfuse %s\n", PACKAGE_STRING,
+	    tls_version(), event_get_version(), conf_confuse_version());
 	printf("configuration %s, workers run as %s\n", DEFAULT_PATH,
 	    DAEMON_USER);
 #ifdef __VERSION__

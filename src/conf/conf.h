@@ -170,6 +170,9 @@ struct conf *conf_load(const char *path, char *const *overrides, size_t n,
 
 void conf_free(struct conf *);
 
+/* Of the library that is loaded, such as "3.3". */
+const char *conf_confuse_version(void);
+
 /*
  * The path that a directive of the top level has in a file that conf_load()
  * refuses: absolute, to be freed. NULL when the file cannot be read, does not

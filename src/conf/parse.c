@@ -342,3 +342,9 @@ conf_later(const struct loc *a, const struct loc *b)
 		return a->line == 0 ? a : b;
 	return a->line > b->line ? a : b;
 }
+
+const char *
+conf_confuse_version(void)
+{
+	return confuse_version;
+}

@@ -106,8 +106,8 @@ def test_o(start, tmp):
 def test_V():
     done = tlsherd("-V")
     assert (done.returncode, done.stderr) == (0, "")
-    for word in ("tlsherd ", "OpenSSL 3", "libevent 2", "tlsherd.conf",
-                 "workers run as "):
+    for word in ("tlsherd ", "OpenSSL 3", "libevent 2", "libConfuse 3",
+                 "tlsherd.conf", "workers run as "):
         assert word in done.stdout
     version = done.stdout.split()[1].rstrip(",")
     assert herd.run(herd.CTL, "-V").stdout == f"tlsherdctl {version}\n"
