@@ -155,6 +155,8 @@ struct master {
 	struct generation *current;
 	struct generation *next;
 	struct generation *closing; /* may still accept, after a reload */
+	bool leaving; /* … from addresses that are no longer wanted */
+	int64_t leaving_until; /* clock_mono_us(): nobody waits for longer */
 	bool upgraded;		    /* it is that of the program before us */
 	struct seat *seats; /* one per worker of the current generation */
 	unsigned nseats;
@@ -201,7 +203,12 @@ struct bound *sockets_get(struct master *, const struct conf *,
  * error text.
  */
 int sockets_listen(struct master *, struct err *);
-/* The generation serves: close what it does not want. */
+/*
+ * The generation is to serve now: nobody new comes in to what it does not
+ * want. Is there anything of that kind? Before workers are told to finish.
+ */
+bool sockets_shut(struct master *);
+/* It serves: close what it does not want. */
 void sockets_commit(struct master *);
 /* It will not: close what was opened for it. */
 void sockets_abort(struct master *);
@@ -366,6 +373,8 @@ void reload_abort(struct master *, const char *why);
 void reload_closed(struct master *);
 /* The process that moved the sessions has ended. */
 void reload_moved(struct master *, int status);
+/* Is something going on that the next reload or upgrade has to wait for? */
+bool reload_unfinished(const struct master *);
 /* Whatever comes next, the verdict on the last reload comes before it. */
 void reload_settle(struct master *);
 /* As reload_abort(), without a word. */

@@ -55,8 +55,7 @@ reload_begin(struct master *m)
 	}
 	if (m->state != MASTER_RUNNING)
 		return;
-	/* A cache is not moved on before all that comes to it is there. */
-	m->reload_again = m->mover != 0;
+	m->reload_again = reload_unfinished(m);
 	if (m->reload_again)
 		return;
 	m->retry_at = 0;
@@ -249,6 +248,8 @@ reload_commit(struct master *m)
 	m->names_at = clock_mono_us() + NAMES_EACH_S * 1000000;
 	reload_keys(m);
 	supervise_seat(m);
+	m->leaving = sockets_shut(m) && old != NULL;
+	m->leaving_until = clock_mono_us() + STOP_GRACE * 1000;
 	if (old != NULL)
 		tell_generation(m, old, CONTROL_DRAIN);
 	tell_generation(m, m->current, CONTROL_SERVE);
@@ -284,6 +285,18 @@ reload_closed(struct master *m)
 		if (p->generation == m->closing && !p->drained)
 			return;
 	tell_verdict(m);
+	if (m->state == MASTER_RUNNING)
+		master_next(m);
+}
+
+/*
+ * A cache is not moved on before all that comes to it is there, and an address
+ * that is being left could not be bound again.
+ */
+bool
+reload_unfinished(const struct master *m)
+{
+	return m->mover != 0 || (m->closing != NULL && m->leaving);
 }
 
 void
@@ -362,6 +375,11 @@ reload_overdue(struct master *m)
 
 	if (m->mover != 0 && now >= m->mover_kill_at)
 		(void)kill(m->mover, SIGKILL);
+	if (m->closing != NULL && m->leaving && now >= m->leaving_until) {
+		m->leaving = false;
+		if (m->state == MASTER_RUNNING)
+			master_next(m);
+	}
 	TAILQ_FOREACH(p, &m->processes, entry) {
 		if (!p->generation->draining || p->killed ||
 		    now < p->generation->kill_at)

@@ -22,12 +22,14 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/door.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "master/master_int.h"
 
 static struct bound *bound_find(struct master *, const struct addr *);
+static void bound_shut(struct bound *);
 static void bound_free(struct master *, struct bound *);
 static int bound_grow(struct bound *, size_t);
 static int set_error(const struct bound *, const struct conf_addr *,
@@ -96,6 +98,21 @@ sockets_listen(struct master *m, struct err *err)
 				return set_error(b, NULL, "listen", err);
 	}
 	return 0;
+}
+
+bool
+sockets_shut(struct master *m)
+{
+	struct bound *b;
+	bool any = false;
+
+	TAILQ_FOREACH(b, &m->sockets, entry) {
+		if (b->wanted_now)
+			continue;
+		bound_shut(b);
+		any = true;
+	}
+	return any;
 }
 
 void
@@ -181,12 +198,23 @@ bound_find(struct master *m, const struct addr *addr)
 }
 
 static void
-bound_free(struct master *m, struct bound *b)
+bound_shut(struct bound *b)
 {
 	size_t i;
 
 	if (addr_is_unix(&b->wanted) && b->nfds > 0)
 		socket_file_remove(&b->file, &b->wanted);
+	for (i = 0; i < b->nfds; i++)
+		(void)door_shut(b->fds[i]);
+}
+
+/* Whoever has other copies, the workers above all, empties the queues. */
+static void
+bound_free(struct master *m, struct bound *b)
+{
+	size_t i;
+
+	bound_shut(b);
 	for (i = 0; i < b->nfds; i++)
 		close(b->fds[i]);
 	free(b->fds);

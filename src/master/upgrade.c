@@ -43,7 +43,7 @@ upgrade_begin(struct master *m)
 	struct err err;
 
 	if (m->state == MASTER_STARTING || m->state == MASTER_RELOADING ||
-	    m->mover != 0) {
+	    reload_unfinished(m)) {
 		m->upgrade_again = true;
 		return;
 	}

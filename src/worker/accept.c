@@ -11,14 +11,24 @@
 #include "config.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/door.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "worker/worker_int.h"
+
+/*
+ * How long after its door is shut a socket is looked after: round trip times
+ * of those who had begun to come in.
+ */
+#define LEAVE_AFTER_MS 500
+/* … when others wait for the address: those who are nearly in. */
+#define LEAVE_SOON_MS 50
 
 /* At one wake-up; of a shared socket the other workers want some, too. */
 #define BATCH_OWN 32
@@ -29,6 +39,11 @@ static void retry_event_cb(evutil_socket_t, short, void *);
 static bool accept_one(struct accept_socket *);
 static void socket_listen(struct accept_socket *);
 static void acceptor_pause(struct acceptor *, const char *);
+static void take_queue(struct accept_socket *);
+static bool somebody_waits(const struct accept_socket *);
+static void leave_event_cb(evutil_socket_t, short, void *);
+static void acceptor_end(struct acceptor *);
+static void socket_close(struct accept_socket *);
 
 /* A worker at its limit would log at every connection that ends. */
 #define QUIET_US 10000000
@@ -52,6 +67,7 @@ acceptor_init(struct acceptor *a, struct event_base *base,
 	if (a->sockets == NULL)
 		return -1;
 	evtimer_assign(&a->retry, base, retry_event_cb, a);
+	evtimer_assign(&a->leave, base, leave_event_cb, a);
 	for (i = 0; i < h->nsets; i++) {
 		set = &h->sets[i];
 		for (k = 0; k < set->nfds; k++) {
@@ -87,7 +103,7 @@ acceptor_cover(struct acceptor *a, unsigned worker, bool on)
 	for (i = 0; i < a->nsockets; i++) {
 		struct accept_socket *s = &a->sockets[i];
 
-		if (s->shared || s->owner != worker)
+		if (s->shared || s->closed || s->owner != worker)
 			continue;
 		s->on = on;
 		socket_listen(s);
@@ -108,35 +124,110 @@ acceptor_room(struct acceptor *a)
 }
 
 void
-acceptor_close(struct acceptor *a)
+acceptor_shut(struct acceptor *a)
 {
-	struct accept_socket *s;
 	size_t i;
-	int left;
 
+	for (i = 0; i < a->nsockets; i++)
+		(void)door_shut(event_get_fd(&a->sockets[i].event));
+}
+
+void
+acceptor_close(struct acceptor *a, bool soon, void (*closed)(void *),
+    void *arg)
+{
+	struct timeval after = { 0, 1000 * (soon ? LEAVE_SOON_MS :
+	    LEAVE_AFTER_MS) };
+	struct accept_socket *s;
+	bool leave = false;
+	size_t i;
+
+	a->closed = closed;
+	a->closed_arg = arg;
 	for (i = 0; i < a->nsockets; i++) {
 		s = &a->sockets[i];
-		/* No more than fits into the queue: clients may go on coming. */
-		left = s->listener->conf->backlog + 1;
-		while (left-- > 0 && s->on && a->open && !a->paused &&
-		    accept_one(s))
+		if (s->on && a->open && door_is_shut(event_get_fd(&s->event))) {
+			leave = true;
 			continue;
+		}
+		take_queue(s);
+		socket_close(s);
 	}
+	if (leave)
+		event_add(&a->leave, &after);
+	else
+		acceptor_end(a);
+}
+
+/* No more than fits into the queue: clients may go on coming. */
+static void
+take_queue(struct accept_socket *s)
+{
+	const struct acceptor *a = s->acceptor;
+	int left = s->listener->conf->backlog + 1;
+
+	while (left-- > 0 && s->on && a->open && !a->paused && accept_one(s))
+		continue;
+}
+
+/* Whoever was to come, has come; but there may be no room for all of them. */
+static void
+leave_event_cb(evutil_socket_t fd, short what, void *arg)
+{
+	struct acceptor *a = arg;
+	bool waiting = false;
+	size_t i;
+
+	for (i = 0; i < a->nsockets; i++) {
+		take_queue(&a->sockets[i]);
+		waiting = waiting || somebody_waits(&a->sockets[i]);
+	}
+	if (waiting)
+		event_add(&a->leave, &retry_after);
+	else
+		acceptor_end(a);
+}
+
+static bool
+somebody_waits(const struct accept_socket *s)
+{
+	struct pollfd p = { .fd = event_get_fd(&s->event), .events = POLLIN };
+
+	return s->on && poll(&p, 1, 0) == 1 && (p.revents & POLLIN) != 0;
+}
+
+static void
+acceptor_end(struct acceptor *a)
+{
+	size_t i;
+
 	a->open = false;
 	event_del(&a->retry);
-	for (i = 0; i < a->nsockets; i++) {
-		socket_listen(&a->sockets[i]);
-		close(event_get_fd(&a->sockets[i].event));
-	}
+	for (i = 0; i < a->nsockets; i++)
+		socket_close(&a->sockets[i]);
 	free(a->sockets);
 	a->sockets = NULL;
 	a->nsockets = 0;
+	a->closed(a->closed_arg);
+}
+
+static void
+socket_close(struct accept_socket *s)
+{
+	if (s->closed)
+		return;
+	event_del(&s->event);
+	close(event_get_fd(&s->event));
+	s->closed = true;
+	s->on = false;
 }
 
 /* Have the event loop watch the socket, or not, as the state says. */
 static void
 socket_listen(struct accept_socket *s)
 {
+	if (s->closed)
+		return;
 	if (s->on && s->acceptor->open && !s->acceptor->paused)
 		event_add(&s->event, NULL);
 	else

@@ -80,7 +80,7 @@ control_event_cb(evutil_socket_t sock, short what, void *arg)
 	}
 	event_del(&w->control);
 	log_errorx("the master is gone: finishing");
-	worker_drain(w);
+	worker_orphan(w);
 }
 
 /* fd is ours to close or keep; -1: none came. */

@@ -24,6 +24,8 @@
 
 static int worker_init(struct worker *, const struct heritage *,
     struct err *);
+static void finish(struct worker *, bool);
+static void closed_cb(void *);
 static void gone_cb(void *);
 static void stop_event_cb(evutil_socket_t, short, void *);
 static void deadline_event_cb(evutil_socket_t, short, void *);
@@ -123,9 +125,22 @@ worker_init(struct worker *w, const struct heritage *h, struct err *err)
 	return 0;
 }
 
-/* Accept no more, finish what is there, exit when it is gone. */
 void
 worker_drain(struct worker *w)
+{
+	finish(w, false);
+}
+
+/* Soon: the next master may be about to bind the same addresses. */
+void
+worker_orphan(struct worker *w)
+{
+	acceptor_shut(&w->acceptor);
+	finish(w, true);
+}
+
+static void
+finish(struct worker *w, bool soon)
 {
 	int64_t ms = w->heritage->conf->drain_timeout;
 	struct timeval after = { ms / 1000, ms % 1000 * 1000 };
@@ -134,10 +149,17 @@ worker_drain(struct worker *w)
 		return;
 	w->draining = true;
 	proctitle_set("worker %u, finishing", w->heritage->worker);
-	acceptor_close(&w->acceptor);
-	control_tell(w->heritage, CONTROL_DRAINED);
-	conn_hub_drain(w->hub);
 	event_add(&w->deadline, &after);
+	acceptor_close(&w->acceptor, soon, closed_cb, w);
+	conn_hub_drain(w->hub);
+}
+
+static void
+closed_cb(void *arg)
+{
+	struct worker *w = arg;
+
+	control_tell(w->heritage, CONTROL_DRAINED);
 	w->drained = true;
 	if (conn_hub_count(w->hub) == 0)
 		event_base_loopbreak(w->base);

@@ -21,6 +21,7 @@ struct accept_socket {
 	unsigned owner; /* worker number that its queue belongs to */
 	bool shared;
 	bool on; /* ours at present: own, shared or covered */
+	bool closed;
 };
 
 /* accept.c: all sockets of the worker. */
@@ -33,6 +34,9 @@ struct acceptor {
 	bool paused; /* no descriptors, or too many connections */
 	int64_t quiet_until; /* when a pause may be logged again */
 	struct event retry;
+	struct event leave; /* sockets whose door is shut */
+	void (*closed)(void *);
+	void *closed_arg;
 };
 
 /* Accepts nothing yet. 0, or -1 when memory ran out. */
@@ -43,8 +47,16 @@ void acceptor_open(struct acceptor *);
 void acceptor_cover(struct acceptor *, unsigned worker, bool on);
 /* A connection is gone: there may be room again. */
 void acceptor_room(struct acceptor *);
-/* Take what is queued, then accept no more; the last call. */
-void acceptor_close(struct acceptor *);
+/* Shut the doors of all sockets (base/door.h), for want of a master. */
+void acceptor_shut(struct acceptor *);
+/*
+ * Take what is queued, then accept no more; the last call. Sockets whose door
+ * is shut are looked after until those have come who had begun to (soon: those
+ * who are nearby), and until there was room for all. When the last one is
+ * closed, maybe before this returns, closed(arg) is called.
+ */
+void acceptor_close(struct acceptor *, bool soon, void (*closed)(void *),
+    void *arg);
 
 /* The worker itself: worker.c. */
 struct worker {
@@ -60,7 +72,10 @@ struct worker {
 	bool drained; /* accepts no more, and ends with its last connection */
 };
 
+/* Accept no more, finish what is there, exit when it is gone. */
 void worker_drain(struct worker *);
+/* The same when the master is dead. */
+void worker_orphan(struct worker *);
 
 /*
  * control.c: orders of the master. 0 when it knows that we are ready, or -1

@@ -81,6 +81,14 @@ def site(service="trace", workers=2, top="", **kw):
     return f"workers = {workers}\n{top}\n" + listener(service, **kw)
 
 
+def as_target(text):
+    """An address as the log has it: (host, port), or a Unix socket's path."""
+    if text.startswith("unix:"):
+        return text[len("unix:"):]
+    host, port = text.rsplit(":", 1)
+    return host.strip("[]"), int(port)
+
+
 class Stat:
     """What /proc says of a process."""
 
@@ -302,11 +310,7 @@ class Daemon:
 
     def target(self, name="main"):
         """(host, port), or the path of a Unix socket."""
-        text = self.address(name)
-        if text.startswith("unix:"):
-            return text[len("unix:"):]
-        host, port = text.rsplit(":", 1)
-        return host.strip("[]"), int(port)
+        return as_target(self.address(name))
 
     @property
     def port(self):

@@ -340,10 +340,10 @@ def test_graceful_stop_serves_the_queue(start):
         worker = d.wait_workers(1)[0]
         target = d.target()
         os.kill(worker, signal.SIGSTOP)
-        d.signal(signal.SIGQUIT)
-        d.wait_log("finishing")
         clients.tcp(target).close()
         with clients.tcp(target) as sock:
+            d.signal(signal.SIGQUIT)
+            d.wait_log("finishing")
             os.kill(worker, signal.SIGCONT)
             with clients.context().wrap_socket(sock) as tls:
                 says(tls, b"x")

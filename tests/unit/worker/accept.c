@@ -17,6 +17,7 @@
 #include <check.h>
 
 #include "base/clock.h"
+#include "base/door.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "worker/worker_int.h"
@@ -39,6 +40,7 @@ static struct acceptor acceptor;
 static struct event_base *base;
 static int sockets[SETS], clients[CLIENTS];
 static size_t nclients;
+static int closed;
 
 size_t
 conn_hub_count(const struct conn_hub *h)
@@ -60,6 +62,12 @@ conn_new(struct conn_hub *h, const struct listener *l, int fd,
 	ck_assert_int_eq(sa->sa_family, AF_INET);
 	h->fds[h->count++] = fd;
 	return 0;
+}
+
+static void
+closed_cb(void *arg)
+{
+	closed++;
 }
 
 static int
@@ -100,6 +108,7 @@ setup(void)
 	memset(&heritage, 0, sizeof(heritage));
 	memset(&conf, 0, sizeof(conf));
 	nclients = 0;
+	closed = 0;
 	listen_conf.backlog = 64;
 	listener.conf = &listen_conf;
 	conf.workers = SETS;
@@ -119,7 +128,8 @@ setup(void)
 static void
 teardown(void)
 {
-	acceptor_close(&acceptor);
+	if (closed == 0)
+		acceptor_close(&acceptor, true, closed_cb, NULL);
 	while (hub.count > 0)
 		close(hub.fds[--hub.count]);
 	while (nclients > 0)
@@ -308,7 +318,7 @@ START_TEST(close_takes_the_queue)
 	start();
 	connect_to(0, 5);
 	connect_to(1, 5);
-	acceptor_close(&acceptor);
+	acceptor_close(&acceptor, false, closed_cb, NULL);
 	ck_assert_uint_eq(hub.count, 5);
 	ck_assert_int_eq(close(sockets[0]), -1);
 	ck_assert_int_eq(close(sockets[1]), -1);
@@ -321,7 +331,7 @@ START_TEST(close_keeps_the_limit)
 	conf.worker_connections = 3;
 	start();
 	connect_to(0, 5);
-	acceptor_close(&acceptor);
+	acceptor_close(&acceptor, false, closed_cb, NULL);
 	ck_assert_uint_eq(hub.count, 3);
 }
 END_TEST
@@ -331,7 +341,68 @@ START_TEST(close_before_open)
 {
 	ck_assert_int_eq(acceptor_init(&acceptor, base, &hub, &heritage), 0);
 	connect_to(0, 2);
-	acceptor_close(&acceptor);
+	acceptor_close(&acceptor, false, closed_cb, NULL);
+	ck_assert_uint_eq(hub.count, 0);
+}
+END_TEST
+
+/* The loop turns until the last socket is closed. */
+static void
+run_until_closed(void)
+{
+	int64_t end = clock_mono_us() + WITHIN_US;
+
+	while (closed == 0 && clock_mono_us() < end)
+		ck_assert_int_ne(event_base_loop(base, EVLOOP_ONCE), -1);
+	ck_assert_int_eq(closed, 1);
+}
+
+/* Who is on the way in still comes; who begins later, does not. */
+START_TEST(leaves_when_all_have_come)
+{
+	start();
+	connect_to(0, 1);
+	if (door_shut(sockets[0]) == -1)
+		return;
+	acceptor_close(&acceptor, false, closed_cb, NULL);
+	ck_assert_int_eq(closed, 0);
+	connect_to(0, 1);
+	run_until_closed();
+	ck_assert_uint_eq(hub.count, 1);
+}
+END_TEST
+
+/* More than there is room for: they are not given up. */
+START_TEST(leaves_when_there_is_room)
+{
+	conf.worker_connections = 3;
+	start();
+	connect_to(0, 4);
+	if (door_shut(sockets[0]) == -1)
+		return;
+	acceptor_close(&acceptor, true, closed_cb, NULL);
+	run_until(3);
+	run_now();
+	ck_assert_int_eq(closed, 0);
+	close(hub.fds[--hub.count]);
+	acceptor_room(&acceptor);
+	run_until_closed();
+	ck_assert_uint_eq(hub.count, 3);
+}
+END_TEST
+
+/* Without a master. */
+START_TEST(shuts_all)
+{
+	start();
+	acceptor_shut(&acceptor);
+	if (!door_is_shut(sockets[0]))
+		return;
+	ck_assert(door_is_shut(sockets[1]));
+	connect_to(0, 1);
+	connect_to(1, 1);
+	acceptor_close(&acceptor, true, closed_cb, NULL);
+	run_until_closed();
 	ck_assert_uint_eq(hub.count, 0);
 }
 END_TEST
@@ -356,6 +427,9 @@ main(void)
 	tcase_add_test(tc, limit);
 	tcase_add_test(tc, out_of_descriptors);
 	tcase_add_test(tc, useless_socket);
+	tcase_add_test(tc, leaves_when_all_have_come);
+	tcase_add_test(tc, leaves_when_there_is_room);
+	tcase_add_test(tc, shuts_all);
 	tcase_add_test(tc, close_takes_the_queue);
 	tcase_add_test(tc, close_keeps_the_limit);
 	tcase_add_test(tc, close_before_open);
