@@ -160,6 +160,7 @@ struct master {
 	bool upgraded;		    /* it is that of the program before us */
 	struct seat *seats; /* one per worker of the current generation */
 	unsigned nseats;
+	int64_t last_start; /* clock_mono_us(), of a worker in a seat */
 	unsigned last_generation; /* its number */
 	bool reload_again;    /* asked for while one was going on */
 	bool upgrade_again;   /* the same */
@@ -355,8 +356,12 @@ void supervise_clear(struct master *);
 void supervise_reap(struct master *);
 /* A worker has said that it is ready. */
 void supervise_ready(struct process *);
-/* Milliseconds until the next try after so many faults in a row. */
-long supervise_delay(unsigned faults);
+/*
+ * Milliseconds until the next try after so many faults in a row. When there is
+ * no other worker (alone) it is at once, unless the last start of any worker
+ * was only so many milliseconds ago (since).
+ */
+long supervise_delay(unsigned faults, bool alone, int64_t since);
 
 /* reload.c */
 

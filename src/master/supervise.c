@@ -4,7 +4,8 @@
  * a process in it. One that dies is replaced at once. When it keeps dying soon
  * after its start, the next one waits, longer each time; meanwhile a neighbour
  * serves its queue, so that only the processor time of one worker is missing
- * and no client waits.
+ * and no client waits. Where no neighbour is left there is no waiting, but for
+ * what keeps a worker that cannot live from being forked all the time.
  *
  * Of workers that were handed over there is no configuration to start more
  * from: until an upgrade is finished, neighbours are all that a seat gets.
@@ -31,6 +32,8 @@
 #define DELAY_MAX_MS 5000
 /* After a fork that failed. */
 #define DELAY_RETRY_MS 500
+/* With nobody else there, one is started so often at the most. */
+#define ALONE_EVERY_MS 100
 
 static void process_gone(struct master *, struct process *, int);
 static void death_text(const struct process *, int, struct err *);
@@ -39,6 +42,7 @@ static void seat_vacate(struct seat *, bool);
 static void seat_refill(struct seat *);
 static void seat_start(struct seat *);
 static void seat_wait(struct seat *, long);
+static bool nobody_serves(const struct master *);
 static void retry_event_cb(evutil_socket_t, short, void *);
 static void cover_all(struct master *);
 static void seat_uncover(struct seat *);
@@ -139,12 +143,13 @@ static void
 process_gone(struct master *m, struct process *p, int status)
 {
 	struct generation *g = p->generation;
-	bool fault = is_fault(p, status);
 	unsigned i, worker = p->worker;
 	struct err why;
+	bool fault;
 
 	p->reaped = true;
 	process_listen(p);
+	fault = is_fault(p, status);
 	death_text(p, status, &why);
 	if (g->draining || m->state >= MASTER_FINISHING) {
 		if (!p->killed && status != 0)
@@ -201,12 +206,15 @@ is_fault(const struct process *p, int status)
 }
 
 long
-supervise_delay(unsigned faults)
+supervise_delay(unsigned faults, bool alone, int64_t since)
 {
 	long delay = DELAY_FIRST_MS;
 
 	if (faults <= FAULTS_FREE)
 		return 0;
+	if (alone)
+		return since < ALONE_EVERY_MS ? ALONE_EVERY_MS - (long)since :
+		    0;
 	while (--faults > FAULTS_FREE && delay < DELAY_MAX_MS)
 		delay *= 2;
 	return delay < DELAY_MAX_MS ? delay : DELAY_MAX_MS;
@@ -230,7 +238,9 @@ static void
 seat_refill(struct seat *seat)
 {
 	unsigned number = (unsigned)(seat - seat->master->seats);
-	long delay = supervise_delay(seat->faults);
+	bool alone = nobody_serves(seat->master);
+	long delay = supervise_delay(seat->faults, alone,
+	    (clock_mono_us() - seat->master->last_start) / 1000);
 
 	if (seat->master->current->handed_over) {
 		log_warnx("worker %u has no successor before the upgrade is "
@@ -242,7 +252,8 @@ seat_refill(struct seat *seat)
 		return;
 	}
 	log_errorx("worker %u has died %u times soon after its start: the "
-	    "next one starts in %ld ms", number, seat->faults, delay);
+	    "next one starts in %ld ms%s", number, seat->faults, delay,
+	    alone ? ", for no other serves" : "");
 	seat_wait(seat, delay);
 }
 
@@ -253,9 +264,11 @@ seat_start(struct seat *seat)
 	unsigned number = (unsigned)(seat - m->seats);
 
 	seat->process = process_start(m, m->current, number);
+	m->last_start = clock_mono_us();
 	if (seat->process == NULL) {
 		log_warn("worker %u cannot be started", number);
-		seat_wait(seat, DELAY_RETRY_MS);
+		seat_wait(seat, nobody_serves(m) ? ALONE_EVERY_MS :
+		    DELAY_RETRY_MS);
 	}
 }
 
@@ -265,6 +278,17 @@ seat_wait(struct seat *seat, long ms)
 	struct timeval after = { ms / 1000, ms % 1000 * 1000 };
 
 	event_add(&seat->retry, &after);
+}
+
+static bool
+nobody_serves(const struct master *m)
+{
+	unsigned i;
+
+	for (i = 0; i < m->nseats; i++)
+		if (m->seats[i].process != NULL)
+			return false;
+	return true;
 }
 
 static void

@@ -475,6 +475,26 @@ def test_worker_that_dies_again_and_again(start, tmp):
         assert d.workers()[1] == other
 
 
+def test_none_is_left(start):
+    """Each dies again and again, but somebody is always there at once."""
+    with start(herd.site(workers=2)) as d:
+        d.faults_allowed = "was killed by signal 14"
+        d.wait_workers(2)
+        worst = 0
+        for _ in range(herd.size(16, 100)):
+            pids = d.workers().values()
+            for pid in pids:
+                os.kill(pid, signal.SIGALRM)
+            begun = time.monotonic()
+            herd.wait_for("the end", lambda: all(
+                pid not in d.workers().values() for pid in pids))
+            herd.wait_for("a worker", d.workers)
+            clients.trace(d)
+            worst = max(worst, time.monotonic() - begun)
+        assert worst < 1 * herd.SLOW
+        assert "for no other serves" in d.log()
+
+
 # The log file
 
 def lines(path):
