@@ -27,8 +27,10 @@
 
 static int prepare(struct generation *, struct err *);
 static int check_chroot(const struct conf *, struct err *);
+static size_t files_each(const struct conf *);
+static size_t files_beside(const struct conf *);
 static size_t files_wanted(const struct conf *);
-static void warn_limit(const struct conf *);
+static void limit_connections(struct generation *);
 static int check_keys(const struct conf *, struct err *);
 static int take_ids(struct generation *, struct err *);
 static int get_cache(struct generation *, struct err *);
@@ -84,7 +86,7 @@ generation_make(struct generation *g, struct err *err)
 	if (get_sockets(g->master, g, err) == -1)
 		return -1;
 	g->master->last_generation = g->number;
-	warn_limit(g->conf);
+	limit_connections(g);
 	return 0;
 }
 
@@ -190,31 +192,68 @@ check_chroot(const struct conf *conf, struct err *err)
 	    strerror(errno));
 }
 
-/* For the workers of this generation, and for us who hold all sockets. */
+/* The client's, and the backend's where one is called. */
+static size_t
+files_each(const struct conf *conf)
+{
+	size_t i;
+
+	for (i = 0; i < conf->nlistens; i++)
+		if (conf->listens[i].nbackends > 0)
+			return 2;
+	return 1;
+}
+
+/* Beside those of connections: in a worker, and in us who hold all sockets. */
+static size_t
+files_beside(const struct conf *conf)
+{
+	size_t i, sockets = 0;
+
+	for (i = 0; i < conf->nlistens; i++)
+		sockets += conf->listens[i].naddresses;
+	return (sockets + 1) * conf->workers + FILES_RESERVE;
+}
+
 static size_t
 files_wanted(const struct conf *conf)
 {
-	size_t i, sockets = 0;
-	bool proxy = false;
+	return conf->worker_connections * files_each(conf) +
+	    files_beside(conf);
+}
 
-	for (i = 0; i < conf->nlistens; i++) {
-		sockets += conf->listens[i].naddresses;
-		proxy = proxy || conf->listens[i].nbackends > 0;
-	}
-	return (size_t)conf->worker_connections * (proxy ? 2 : 1) +
-	    (sockets + 1) * conf->workers + FILES_RESERVE;
+/*
+ * What is accepted can be served: who would find no descriptor for its backend
+ * is better left in the queue.
+ */
+size_t
+generation_room(const struct conf *conf, size_t limit)
+{
+	size_t beside = files_beside(conf), room;
+
+	/* With a limit so low that guessing does harm, half of it. */
+	if (beside > limit / 2)
+		beside = limit / 2;
+	room = (limit - beside) / files_each(conf);
+	if (room > conf->worker_connections)
+		return conf->worker_connections;
+	return room > 0 ? room : 1;
 }
 
 /* When all else is well: a file that is refused says so in one line. */
 static void
-warn_limit(const struct conf *conf)
+limit_connections(struct generation *g)
 {
-	size_t wanted = files_wanted(conf), limit = fd_limit_raise(wanted);
+	const struct conf *conf = g->conf;
+	size_t limit = fd_limit_raise(files_wanted(conf));
 
-	if (limit < wanted)
-		log_warnx("worker_connections = %u needs %zu open files, "
-		    "the limit is %zu", conf->worker_connections, wanted,
-		    limit);
+	g->connections = generation_room(conf, limit);
+	if (g->connections < conf->worker_connections)
+		log_warnx("worker_connections = %u needs %zu open files, the "
+		    "limit is %zu: a worker accepts %zu connections at a time "
+		    "at most; raise the limit (LimitNOFILE= of systemd, "
+		    "ulimit -n)", conf->worker_connections,
+		    files_wanted(conf), limit, g->connections);
 }
 
 /*

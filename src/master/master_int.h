@@ -74,6 +74,7 @@ struct generation {
 	bool ids_known;
 	char ids_error[400]; /* why they are not to be had */
 	int log_fd; /* the log file, before it is in use; or -1 */
+	size_t connections; /* for which a worker has descriptors */
 	unsigned alive; /* processes */
 	bool draining;
 	bool handed_over; /* by the program before us; has no listeners */
@@ -245,6 +246,11 @@ void generation_free(struct generation *);
 /* Read its configuration again, with the names that are known by now. */
 int generation_reread(struct generation *, const struct master_options *,
     struct err *);
+/*
+ * How many connections a worker may have at a time, when so many files may be
+ * open: worker_connections or less, but never none.
+ */
+size_t generation_room(const struct conf *, size_t files);
 /* For `tlsherd -t`: make one without sockets and free it. Takes conf. */
 int generation_check(const struct master_options *, struct conf *,
     struct err *);

@@ -78,6 +78,7 @@ process_start(struct master *m, struct generation *g, unsigned worker)
 	h.slot = p->slot;
 	h.worker = worker;
 	h.generation = g->number;
+	h.connections = g->connections;
 	h.serve = g == m->current;
 	h.control_fd = sv[1];
 

@@ -60,7 +60,10 @@ acceptor_init(struct acceptor *a, struct event_base *base,
 
 	memset(a, 0, sizeof(*a));
 	a->hub = hub;
-	a->limit = h->conf->worker_connections;
+	a->limit = h->connections;
+	a->full = a->limit < h->conf->worker_connections ?
+	    "the limit of open files leaves no room for more" :
+	    "worker_connections are open";
 	for (i = n = 0; i < h->nsets; i++)
 		n += h->sets[i].nfds;
 	a->sockets = calloc(n, sizeof(*a->sockets));
@@ -254,7 +257,7 @@ accept_one(struct accept_socket *s)
 	int fd;
 
 	if (conn_hub_count(a->hub) >= a->limit) {
-		acceptor_pause(a, "worker_connections are open");
+		acceptor_pause(a, a->full);
 		return false;
 	}
 	fd = fd_accept(event_get_fd(&s->event), (struct sockaddr *)&ss, &len);

@@ -48,6 +48,7 @@ struct heritage {
 	struct slot *slot;
 	unsigned worker;     /* this worker's number, from 0 */
 	unsigned generation; /* counts configurations, from 1 */
+	size_t connections;  /* at one time: worker_connections or less */
 	bool serve;	     /* at once, without CONTROL_SERVE */
 	int control_fd;	     /* this worker's end of a SOCK_SEQPACKET pair */
 };

@@ -30,6 +30,7 @@ struct acceptor {
 	struct accept_socket *sockets;
 	size_t nsockets;
 	size_t limit; /* of connections */
+	const char *full; /* why no more than these */
 	bool open;   /* neither before the start nor in a drain */
 	bool paused; /* no descriptors, or too many connections */
 	int64_t quiet_until; /* when a pause may be logged again */

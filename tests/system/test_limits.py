@@ -1,13 +1,19 @@
 # SPDX-License-Identifier: ISC
 """Limits, time-outs, and what the log says of a connection."""
 
+import ctypes
 import resource
 import time
 
 import pytest
 
+import backend
 import clients
 import herd
+
+PR_CAPBSET_DROP = 24
+CAP_SYS_RESOURCE = 24
+libc = ctypes.CDLL(None, use_errno=True)
 
 
 def test_worker_connections(start):
@@ -28,15 +34,16 @@ def test_worker_connections(start):
 
 def test_no_descriptors_left(start):
     """Accepting pauses, and the worker does not spin meanwhile."""
-    def few():
+    def sixty_four():
         resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+        libc.prctl(PR_CAPBSET_DROP, CAP_SYS_RESOURCE)
 
-    with start(herd.site("echo", workers=1), drop=few) as d:
+    with start(herd.site("echo", workers=1), drop=sixty_four) as d:
         pid = d.wait_workers(1)[0]
         first = clients.connect(d)
         held = [clients.tcp(d) for _ in range(64)]
-        d.wait_log("accepting paused with [0-9]+ connections: "
-                   "Too many open files")
+        d.wait_log("accepting paused with 32 connections: the limit of open "
+                   "files leaves no room for more")
         before = herd.Stat(pid).cpu
         begun = time.monotonic()
         first.sendall(b"x")
@@ -50,6 +57,31 @@ def test_no_descriptors_left(start):
             tls.sendall(b"at last")
             assert clients.read_exactly(tls, 7) == b"at last"
         first.close()
+
+
+def few():
+    """May open a hundred files, and no more, also as root."""
+    resource.setrlimit(resource.RLIMIT_NOFILE, (100, 100))
+    libc.prctl(PR_CAPBSET_DROP, CAP_SYS_RESOURCE)
+
+
+def test_who_is_accepted_has_a_backend(tmp):
+    """There are descriptors for it, and the others wait for their turn."""
+    with backend.Backend(backend.echo, backlog=1024) as b, herd.Daemon(
+            tmp, herd.site("proxy", workers=1, top="worker_connections = 200",
+                           body=f'backend = "{b.address}"'), drop=few) as d:
+        d.wait_log("worker_connections = 200 needs [0-9]+ open files, the "
+                   "limit is 100: a worker accepts 25 connections at a time "
+                   "at most")
+        waiting = [clients.tcp(d) for _ in range(80)]
+        for sock in waiting:
+            with clients.context().wrap_socket(sock) as tls:
+                tls.sendall(b"at last")
+                assert clients.read_exactly(tls, 7) == b"at last"
+        d.wait_connections(80)
+        assert not [c for c in d.connections() if "backend" in c["close"]]
+        d.wait_log("accepting paused with 25 connections: the limit of open "
+                   "files leaves no room for more")
 
 
 @pytest.mark.parametrize("directive, close", [

@@ -112,12 +112,13 @@ setup(void)
 	listen_conf.backlog = 64;
 	listener.conf = &listen_conf;
 	conf.workers = SETS;
-	conf.worker_connections = 2 * CLIENTS;
+	heritage.connections = 2 * CLIENTS;
 	set.listener = &listener;
 	set.fds = sockets;
 	set.nfds = SETS;
 	set.shared = false;
 	heritage.conf = &conf;
+	conf.worker_connections = 2 * CLIENTS;
 	heritage.sets = &set;
 	heritage.nsets = 1;
 	heritage.worker = 0;
@@ -262,7 +263,7 @@ END_TEST
 
 START_TEST(limit)
 {
-	conf.worker_connections = 5;
+	heritage.connections = 5;
 	start();
 	connect_to(0, 8);
 	run_until(5);
@@ -328,7 +329,7 @@ END_TEST
 
 START_TEST(close_keeps_the_limit)
 {
-	conf.worker_connections = 3;
+	heritage.connections = 3;
 	start();
 	connect_to(0, 5);
 	acceptor_close(&acceptor, false, closed_cb, NULL);
@@ -375,7 +376,7 @@ END_TEST
 /* More than there is room for: they are not given up. */
 START_TEST(leaves_when_there_is_room)
 {
-	conf.worker_connections = 3;
+	heritage.connections = 3;
 	start();
 	connect_to(0, 4);
 	if (door_shut(sockets[0]) == -1)
