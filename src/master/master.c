@@ -196,7 +196,7 @@ master_watch(struct master *m, struct err *err)
 			    "libevent: cannot watch signals");
 	}
 	event_assign(&m->upkeep, m->base, -1, EV_PERSIST, upkeep_event_cb, m);
-	if (event_add(&m->upkeep, &each) == -1)
+	if (event_add(&m->upkeep, &each) == -1 || heartbeat_watch(m) == -1)
 		return err_set(err, NULL, "libevent: no timer");
 	return 0;
 }
@@ -283,6 +283,8 @@ master_release(struct master *m)
 			event_del(&m->signals[i]);
 	if (event_initialized(&m->upkeep))
 		event_del(&m->upkeep);
+	if (event_initialized(&m->heartbeat))
+		event_del(&m->heartbeat);
 	generation_forget(m, NULL);
 	tlscache_keys_close(m->keys);
 	scoreboard_free(m->scoreboard);

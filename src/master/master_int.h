@@ -82,6 +82,13 @@ struct generation {
 };
 TAILQ_HEAD(generation_list, generation);
 
+/* heartbeat.c: does a worker run? */
+struct heartbeat {
+	uint64_t seen;	 /* beats, at the last look */
+	unsigned missed; /* looks without a new one */
+	bool silent;	 /* it does not run */
+};
+
 /* A worker process. */
 struct process {
 	TAILQ_ENTRY(process) entry;
@@ -94,6 +101,7 @@ struct process {
 	struct slot *slot;
 	unsigned slot_number; /* handed over, and not looked up yet */
 	int64_t started; /* clock_mono_us() */
+	struct heartbeat heartbeat;
 	bool ready;
 	bool drained;	 /* accepts no more */
 	bool killed;	 /* by us */
@@ -187,6 +195,7 @@ struct master {
 	struct event signals[7];
 	struct event making;	/* more of `next` is to be made */
 	struct event deadline;	/* of a start, reload or stop */
+	struct event heartbeat;
 	struct event upkeep;	/* ticket keys, what is overdue */
 };
 
@@ -368,6 +377,22 @@ void supervise_ready(struct process *);
  * was only so many milliseconds ago (since).
  */
 long supervise_delay(unsigned faults, bool alone, int64_t since);
+
+/* A worker has stopped to run, or runs again: who serves its queue? */
+void supervise_heartbeat(struct process *);
+
+/* heartbeat.c */
+
+/* Look after all workers from now on. 0, or -1. */
+int heartbeat_watch(struct master *);
+enum heartbeat_news {
+	HEARTBEAT_NO_NEWS,
+	HEARTBEAT_SILENT,
+	HEARTBEAT_BACK,
+};
+/* What a look shows, with the beats so far of a worker that is ready or not. */
+enum heartbeat_news heartbeat_look(struct heartbeat *, uint64_t beats,
+    bool ready);
 
 /* reload.c */
 

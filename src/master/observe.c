@@ -169,6 +169,8 @@ process_state(const struct process *p)
 	if (p->generation->draining || m->state == MASTER_FINISHING ||
 	    m->state == MASTER_STOPPING)
 		return WORKER_DRAINING;
+	if (p->heartbeat.silent)
+		return WORKER_SILENT;
 	return p->ready && p->generation == m->current ? WORKER_SERVING :
 	    WORKER_STARTING;
 }

@@ -45,6 +45,7 @@ static void seat_wait(struct seat *, long);
 static bool nobody_serves(const struct master *);
 static void retry_event_cb(evutil_socket_t, short, void *);
 static void cover_all(struct master *);
+static bool serves(const struct process *);
 static void seat_uncover(struct seat *);
 
 int
@@ -286,7 +287,8 @@ nobody_serves(const struct master *m)
 	unsigned i;
 
 	for (i = 0; i < m->nseats; i++)
-		if (m->seats[i].process != NULL)
+		if (m->seats[i].process != NULL &&
+		    !m->seats[i].process->heartbeat.silent)
 			return false;
 	return true;
 }
@@ -308,15 +310,54 @@ cover_all(struct master *m)
 	unsigned i, k;
 
 	for (i = 0; i < m->nseats; i++) {
-		if (m->seats[i].process != NULL || m->seats[i].cover != NULL)
+		p = m->seats[i].process;
+		if ((p != NULL && !p->heartbeat.silent) ||
+		    m->seats[i].cover != NULL)
 			continue;
 		for (k = 1; k < m->nseats; k++) {
 			p = m->seats[(i + k) % m->nseats].process;
-			if (p == NULL || !p->ready)
+			if (!serves(p))
 				continue;
 			process_tell(p, CONTROL_COVER, i, -1);
 			m->seats[i].cover = p;
 			break;
+		}
+	}
+}
+
+static bool
+serves(const struct process *p)
+{
+	return p != NULL && p->ready && !p->heartbeat.silent;
+}
+
+/*
+ * When it runs again it serves its own queue at once: nobody had told it not
+ * to. What it had covered others have by then.
+ */
+void
+supervise_heartbeat(struct process *p)
+{
+	static const struct timeval at_once = { 0, 0 };
+	struct master *m = p->master;
+	unsigned i;
+
+	if (!p->heartbeat.silent) {
+		if (p->ready)
+			seat_uncover(&m->seats[p->worker]);
+		return;
+	}
+	for (i = 0; i < m->nseats; i++) {
+		if (m->seats[i].cover == p) {
+			process_tell(p, CONTROL_UNCOVER, i, -1);
+			m->seats[i].cover = NULL;
+		}
+	}
+	cover_all(m);
+	for (i = 0; i < m->nseats && nobody_serves(m); i++) {
+		if (event_pending(&m->seats[i].retry, EV_TIMEOUT, NULL)) {
+			event_add(&m->seats[i].retry, &at_once);
+			return;
 		}
 	}
 }

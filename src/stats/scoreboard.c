@@ -310,6 +310,7 @@ slot_clear(struct slot *s)
 	for (i = 0; i < CLOSE_REASON_COUNT; i++)
 		s->closes[i] = 0;
 	s->connections = 0;
+	s->beats = 0;
 }
 
 static void

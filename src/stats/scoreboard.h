@@ -36,7 +36,10 @@ struct slot {
 	_Alignas(64) _Atomic uint64_t metrics[METRIC_COUNT];
 	_Atomic uint64_t closes[CLOSE_REASON_COUNT];
 	_Atomic uint64_t connections; /* open now */
+	_Atomic uint64_t beats; /* counts while the worker's loop turns */
 };
+
+#define SLOT_BEAT_MS 250
 
 struct scoreboard; /* the master's handle of the shared mapping */
 
@@ -105,6 +108,19 @@ slot_add(struct slot *s, enum metric m, uint64_t n)
 
 	v = atomic_load_explicit(&s->metrics[m], memory_order_relaxed);
 	atomic_store_explicit(&s->metrics[m], v + n, memory_order_relaxed);
+}
+
+static inline uint64_t
+slot_beats(const struct slot *s)
+{
+	return atomic_load_explicit(&s->beats, memory_order_relaxed);
+}
+
+static inline void
+slot_beat(struct slot *s)
+{
+	atomic_store_explicit(&s->beats, slot_beats(s) + 1,
+	    memory_order_relaxed);
 }
 
 #endif

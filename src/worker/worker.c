@@ -29,6 +29,7 @@ static void closed_cb(void *);
 static void gone_cb(void *);
 static void stop_event_cb(evutil_socket_t, short, void *);
 static void deadline_event_cb(evutil_socket_t, short, void *);
+static void beat_event_cb(evutil_socket_t, short, void *);
 
 void
 worker_main(const struct heritage *h)
@@ -91,6 +92,7 @@ worker_hold_signals(bool hold)
 static int
 worker_init(struct worker *w, const struct heritage *h, struct err *err)
 {
+	static const struct timeval beat = { 0, SLOT_BEAT_MS * 1000 };
 	struct conn_hub_config config;
 	size_t i;
 
@@ -113,7 +115,10 @@ worker_init(struct worker *w, const struct heritage *h, struct err *err)
 		tls_front_set_worker(h->listeners[i].tls, h->worker);
 	evsignal_assign(&w->stop, w->base, SIGTERM, stop_event_cb, w);
 	evtimer_assign(&w->deadline, w->base, deadline_event_cb, w);
+	event_assign(&w->beat, w->base, -1, EV_PERSIST, beat_event_cb, w);
+	slot_beat(h->slot);
 	if (event_add(&w->stop, NULL) == -1 ||
+	    event_add(&w->beat, &beat) == -1 ||
 	    acceptor_init(&w->acceptor, w->base, w->hub, h) == -1 ||
 	    sessions_expire_init(w) == -1)
 		return err_set(err, NULL, "out of memory");
@@ -192,4 +197,10 @@ deadline_event_cb(evutil_socket_t fd, short what, void *arg)
 
 	conn_hub_close(w->hub, CLOSE_DRAIN);
 	event_base_loopbreak(w->base);
+}
+
+static void
+beat_event_cb(evutil_socket_t fd, short what, void *arg)
+{
+	slot_beat(((struct worker *)arg)->heritage->slot);
 }

@@ -69,6 +69,7 @@ struct worker {
 	struct event stop;
 	struct event deadline;
 	struct event expire;
+	struct event beat; /* the master sees that we run */
 	bool draining;
 	bool drained; /* accepts no more, and ends with its last connection */
 };

@@ -495,6 +495,24 @@ def test_none_is_left(start):
         assert "for no other serves" in d.log()
 
 
+def test_a_worker_that_does_not_run(start, tmp):
+    """Another serves those who wait in its queue, until it runs again."""
+    with start(herd.site(top=f'control_socket = "{control(tmp)}"')) as d:
+        pids = d.wait_workers(2)
+        os.kill(pids[0], signal.SIGSTOP)
+        for _ in range(10):
+            assert clients.trace(d)[0]["worker"] == "1"
+        d.wait_log(rf"worker 0, pid {pids[0]}, has not run for a second "
+                   r"\(stopped by a signal\)")
+        states = {w["worker"]: w["state"] for w in status(tmp)["workers"]}
+        assert states == {0: "silent", 1: "serving"}
+        os.kill(pids[0], signal.SIGCONT)
+        d.wait_log(rf"worker 0, pid {pids[0]}, runs again")
+        herd.wait_for("worker 0",
+                      lambda: clients.trace(d)[0]["worker"] == "0")
+        assert d.workers() == pids
+
+
 # The log file
 
 def lines(path):

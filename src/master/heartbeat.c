@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Workers that do not run, though they live: stopped by a signal or a
+ * debugger, or waiting for the swap space. Every worker counts in its slot of
+ * the scoreboard that its loop turns; when that has not changed for a second
+ * the log says so, and a neighbour serves its queue until it runs again. It is
+ * not killed: whoever has stopped it may want to look.
+ *
+ * Looks are counted, not time: when the master did not run itself, nothing can
+ * be said of the workers.
+ */
+#include "config.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "master/master_int.h"
+
+#define MISSED_MAX 4 /* looks: a second */
+
+static void look_event_cb(evutil_socket_t, short, void *);
+static void look(struct process *);
+static const char *why(const struct process *);
+
+int
+heartbeat_watch(struct master *m)
+{
+	static const struct timeval each = { 0, SLOT_BEAT_MS * 1000 };
+
+	event_assign(&m->heartbeat, m->base, -1, EV_PERSIST, look_event_cb, m);
+	return event_add(&m->heartbeat, &each);
+}
+
+enum heartbeat_news
+heartbeat_look(struct heartbeat *h, uint64_t beats, bool ready)
+{
+	if (beats != h->seen) {
+		h->seen = beats;
+		h->missed = 0;
+		if (!h->silent)
+			return HEARTBEAT_NO_NEWS;
+		h->silent = false;
+		return HEARTBEAT_BACK;
+	}
+	/* One of a version that did not count. */
+	if (beats == 0 && ready)
+		return HEARTBEAT_NO_NEWS;
+	if (h->silent || ++h->missed < MISSED_MAX)
+		return HEARTBEAT_NO_NEWS;
+	h->silent = true;
+	return HEARTBEAT_SILENT;
+}
+
+static void
+look_event_cb(evutil_socket_t fd, short what, void *arg)
+{
+	struct master *m = arg;
+	unsigned i;
+
+	for (i = 0; i < m->nseats; i++)
+		if (m->seats[i].process != NULL)
+			look(m->seats[i].process);
+}
+
+static void
+look(struct process *p)
+{
+	switch (heartbeat_look(&p->heartbeat, slot_beats(p->slot), p->ready)) {
+	case HEARTBEAT_NO_NEWS:
+		return;
+	case HEARTBEAT_SILENT:
+		log_warnx("worker %u, pid %ld, has not run for a second%s: "
+		    "its queue is served by another, if there is one",
+		    p->worker, (long)p->pid, why(p));
+		break;
+	case HEARTBEAT_BACK:
+		log_notice("worker %u, pid %ld, runs again", p->worker,
+		    (long)p->pid);
+		break;
+	}
+	supervise_heartbeat(p);
+}
+
+/* As far as the system tells; the third word there is the state. */
+static const char *
+why(const struct process *p)
+{
+	char path[64], line[256];
+	const char *state;
+	FILE *fp;
+
+	snprintf(path, sizeof(path), "/proc/%ld/stat", (long)p->pid);
+	fp = fopen(path, "re");
+	if (fp == NULL)
+		return "";
+	state = fgets(line, sizeof(line), fp) != NULL ? strrchr(line, ')') :
+	    NULL;
+	fclose(fp);
+	if (state == NULL || strlen(state) < 3)
+		return "";
+	switch (state[2]) {
+	case 'T':
+		return " (stopped by a signal)";
+	case 't':
+		return " (stopped by a debugger)";
+	case 'D':
+		return " (waiting for a disk)";
+	default:
+		return "";
+	}
+}
