@@ -197,6 +197,27 @@ fd_recv(int sock, void *buf, size_t len, int *fdp)
 	return n;
 }
 
+void
+fd_refuse(int sock)
+{
+#ifdef SO_PASSRIGHTS
+	int off = 0;
+
+	(void)setsockopt(sock, SOL_SOCKET, SO_PASSRIGHTS, &off, sizeof(off));
+#else
+	(void)sock;
+#endif
+}
+
+void
+fd_discard(int fd)
+{
+	struct linger none = { .l_onoff = 0 };
+
+	(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof(none));
+	close(fd);
+}
+
 /* Keep the first; CMSG_SPACE() may leave room for more, which must not leak. */
 static void
 take_descriptor(struct cmsghdr *cmsg, int *fdp)
@@ -209,7 +230,7 @@ take_descriptor(struct cmsghdr *cmsg, int *fdp)
 	for (i = 0; i < n; i++) {
 		memcpy(&fd, p + i * sizeof(fd), sizeof(fd));
 		if (*fdp != -1) {
-			close(fd);
+			fd_discard(fd);
 			continue;
 		}
 		(void)fd_cloexec(fd);

@@ -41,6 +41,13 @@ int fd_send(int sock, const void *buf, size_t len, int fd);
  * -1 when none came. Returns the number of bytes, 0 at the end, -1 and errno.
  */
 ssize_t fd_recv(int sock, void *buf, size_t len, int *fdp);
+/*
+ * Nobody can send descriptors to this Unix socket any more, as far as the
+ * system knows how (Linux 6.16). What cannot be refused is to be closed with
+ * fd_discard(): a socket of somebody else's, that would linger, keeps nobody.
+ */
+void fd_refuse(int sock);
+void fd_discard(int fd);
 
 /*
  * Raise the soft limit of open files to at least n, the hard one too when we

@@ -109,6 +109,8 @@ process_watch(struct process *p)
 {
 	if (p->fd == -1)
 		return;
+	/* It has nothing to give us; one taken over might try. */
+	fd_refuse(p->fd);
 	event_assign(&p->control, p->master->base, p->fd, EV_READ | EV_PERSIST,
 	    control_event_cb, p);
 	event_add(&p->control, NULL);
@@ -168,7 +170,7 @@ process_listen(struct process *p)
 			return;
 		n = fd_recv(p->fd, &msg, sizeof(msg), &fd);
 		if (fd != -1)
-			close(fd);
+			fd_discard(fd);
 		if (n == -1 && (errno == EAGAIN || errno == EWOULDBLOCK))
 			return;
 		if (n != (ssize_t)sizeof(msg))

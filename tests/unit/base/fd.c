@@ -3,6 +3,9 @@
 #include "config.h"
 
 #include <sys/resource.h>
+#include <sys/socket.h>
+
+#include <netinet/in.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -179,6 +182,41 @@ START_TEST(limit)
 }
 END_TEST
 
+/*
+ * A socket with data that its peer does not take, and a linger of a minute,
+ * whose only copy is the one that is thrown away.
+ */
+START_TEST(discard)
+{
+	struct linger minute = { .l_onoff = 1, .l_linger = 60 };
+	struct sockaddr_in sin;
+	socklen_t len = sizeof(sin);
+	char data[65536];
+	int listener, fd;
+
+	memset(&sin, 0, sizeof(sin));
+	sin.sin_family = AF_INET;
+	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	listener = fd_socket(AF_INET, SOCK_STREAM, 0);
+	ck_assert_int_eq(bind(listener, (struct sockaddr *)&sin, len), 0);
+	ck_assert_int_eq(listen(listener, 1), 0);
+	ck_assert_int_eq(getsockname(listener, (struct sockaddr *)&sin, &len),
+	    0);
+	fd = socket(AF_INET, SOCK_STREAM, 0);
+	ck_assert_int_eq(connect(fd, (struct sockaddr *)&sin, len), 0);
+	ck_assert_int_eq(fd_nonblock(fd), 0);
+	memset(data, 0, sizeof(data));
+	while (send(fd, data, sizeof(data), 0) > 0)
+		continue;
+	ck_assert_int_eq(setsockopt(fd, SOL_SOCKET, SO_LINGER, &minute,
+	    sizeof(minute)), 0);
+	alarm(5);
+	fd_discard(fd);
+	alarm(0);
+	close(listener);
+}
+END_TEST
+
 Suite *
 fd_suite(void)
 {
@@ -189,6 +227,7 @@ fd_suite(void)
 	tcase_add_test(tc, accepts);
 	tcase_add_test(tc, passes);
 	tcase_add_test(tc, too_many);
+	tcase_add_test(tc, discard);
 	tcase_add_test(tc, limit);
 	suite_add_tcase(suite, tc);
 	return suite;
