@@ -120,6 +120,8 @@ complete(struct conn *c)
 	m = SSL_session_reused(c->ssl) ? METRIC_HANDSHAKES_RESUMED :
 	    METRIC_HANDSHAKES_FULL;
 	slot_add(c->hub->conf.slot, m, 1);
+	if (tls_ticket_too_large(c->ssl))
+		slot_add(c->hub->conf.slot, METRIC_TICKETS_TOO_LARGE, 1);
 	c->handshake_us = c->hub->now - c->started;
 	c->flags |= CONN_F_READY;
 	c->state = CONN_OPEN;

@@ -27,6 +27,7 @@ static struct tls_policy *name_find(const struct tls_front *, const uint8_t *,
 static struct tls_policy *name_lookup(const struct tls_front *, const char *);
 static int name_compare(const void *, const void *);
 static int name_compare_key(const void *, const void *);
+static bool wants_ticket(SSL *);
 static int name_again(struct tls_peer *, const uint8_t *, size_t,
     int *alert);
 static struct tls_peer *peer_new(SSL *, const uint8_t *, size_t);
@@ -112,6 +113,8 @@ tls_hello_cb(SSL *ssl, int *alert, void *arg)
 		return SSL_CLIENT_HELLO_ERROR;
 	}
 	peer->accepted = true;
+	peer->wants_ticket = policy->verify_mode != SSL_VERIFY_NONE &&
+	    wants_ticket(ssl);
 	tls_early_offered(ssl, peer);
 	return SSL_CLIENT_HELLO_SUCCESS;
 }
@@ -199,6 +202,17 @@ name_compare_key(const void *key, const void *b)
 	const struct tls_name *y = b;
 
 	return strcmp(key, y->name);
+}
+
+/* In TLS 1.2; TLS 1.3 gives one to everybody. */
+static bool
+wants_ticket(SSL *ssl)
+{
+	const unsigned char *p;
+	size_t n;
+
+	return SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_session_ticket, &p,
+	    &n);
 }
 
 /*

@@ -103,6 +103,14 @@ tls_certificate_title(const SSL *ssl)
 	return peer == NULL || !peer->rejected ? tls_policy(ssl)->title : NULL;
 }
 
+bool
+tls_ticket_too_large(const SSL *ssl)
+{
+	const struct tls_peer *peer = tls_peer(ssl);
+
+	return peer != NULL && peer->no_ticket;
+}
+
 const char *
 tls_client_verdict(const SSL *ssl)
 {
@@ -121,6 +129,7 @@ tls_client_verdict(const SSL *ssl)
 		{ X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT, "self_signed" },
 		{ X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN, "unknown_ca" },
 		{ X509_V_ERR_INVALID_PURPOSE, "wrong_purpose" },
+		{ X509_V_ERR_APPLICATION_VERIFICATION, "too_large" },
 	};
 	long code;
 	size_t i;

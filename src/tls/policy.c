@@ -24,6 +24,13 @@
 #define CA_NAMES_MAX (63u << 10)
 #define CA_NAMES_MANY (31u << 10)
 
+/*
+ * OpenSSL refuses to make a ticket of a session with more than 65,280 bytes,
+ * and ends the connection. A client's certificate has so many of them.
+ */
+#define TICKET_CERT_MAX 64000
+
+static int verify_cb(X509_STORE_CTX *, void *);
 static int ca_load(struct tls_policy *, const struct tls_file *,
     const struct conf_str *, struct err *);
 static bool ca_add(X509_STORE *, STACK_OF(X509_NAME) *, const X509_INFO *);
@@ -73,9 +80,35 @@ tls_policy_load(struct tls_policy *p, const struct conf_certificate *conf,
 		    conf->title, tls_reason());
 	SSL_CTX_set_verify(p->ctx, p->verify_mode, NULL);
 	SSL_CTX_set_verify_depth(p->ctx, p->verify_depth);
+	if (p->verify_mode != SSL_VERIFY_NONE &&
+	    p->front->resumption == CONF_RESUME_TICKETS)
+		SSL_CTX_set_cert_verify_callback(p->ctx, verify_cb, NULL);
 	tls_file_wipe(&ca);
 	tls_file_wipe(&crl);
 	return r;
+}
+
+/*
+ * Where there are stateless tickets. TLS 1.3 can do without one; in TLS 1.2
+ * it has been promised by now, so that the client is refused.
+ */
+static int
+verify_cb(X509_STORE_CTX *ctx, void *unused)
+{
+	SSL *ssl;
+
+	if (i2d_X509(X509_STORE_CTX_get0_cert(ctx), NULL) <= TICKET_CERT_MAX)
+		return X509_verify_cert(ctx);
+	ssl = X509_STORE_CTX_get_ex_data(ctx,
+	    SSL_get_ex_data_X509_STORE_CTX_idx());
+	if (SSL_version(ssl) < TLS1_3_VERSION && !tls_peer(ssl)->wants_ticket)
+		return X509_verify_cert(ctx);
+	tls_peer(ssl)->no_ticket = true;
+	SSL_set_num_tickets(ssl, 0);
+	if (SSL_version(ssl) >= TLS1_3_VERSION)
+		return X509_verify_cert(ctx);
+	X509_STORE_CTX_set_error(ctx, X509_V_ERR_APPLICATION_VERIFICATION);
+	return 0;
 }
 
 /*

@@ -128,9 +128,15 @@ const char *tls_certificate_title(const SSL *);
 /*
  * Verdict on the client's certificate: "none" (not asked for or not given),
  * "ok", or, when the handshake failed for it, why: "expired", "revoked",
- * "unknown_ca" and the like, "invalid".
+ * "unknown_ca" and the like, "too_large" for a ticket of TLS 1.2, "invalid".
  */
 const char *tls_client_verdict(const SSL *);
+
+/*
+ * Whether the client gets no stateless ticket, because its certificate, which
+ * would be in it, is too large.
+ */
+bool tls_ticket_too_large(const SSL *);
 
 /*
  * Group of this handshake's key exchange, such as "x25519"; "-" when there was

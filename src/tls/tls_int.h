@@ -83,6 +83,8 @@ struct tls_peer {
 	bool foreign;	    /* the session offered is of another policy */
 	bool accepted;	    /* OpenSSL has gone on to choose a version, … */
 	bool unversioned;   /* … and there is none */
+	bool wants_ticket;  /* of TLS 1.2, and may show a certificate */
+	bool no_ticket;	    /* none has room for the client's certificate */
 	bool rejected;	    /* no section has the name: unknown_name */
 	enum tls_early early;
 	char name[]; /* the SNI; empty: none was sent */

@@ -2,6 +2,10 @@
 /* Client certificates: who gets in, and what is said of who does not. */
 #include "config.h"
 
+#include <stdlib.h>
+
+#include <openssl/x509v3.h>
+
 #include "site.h"
 #include "talk.h"
 #include "test_tls.h"
@@ -220,6 +224,86 @@ START_TEST(test_bad)
 }
 END_TEST
 
+/* Certificates around the size that a ticket has room for. */
+static const struct {
+	int version;
+	enum conf_resumption resumption;
+	int size;
+	bool ok, no_ticket;
+	enum tls_resumed resumed;
+} large[] = {
+	{ TLS1_3_VERSION, CONF_RESUME_TICKETS, 63000, true, false,
+	    TLS_RESUMED_TICKET },
+	{ TLS1_3_VERSION, CONF_RESUME_TICKETS, 65000, true, true,
+	    TLS_RESUMED_FULL },
+	{ TLS1_3_VERSION, CONF_RESUME_TICKETS, 78000, true, true,
+	    TLS_RESUMED_FULL },
+	{ TLS1_2_VERSION, CONF_RESUME_TICKETS, 63000, true, false,
+	    TLS_RESUMED_TICKET },
+	{ TLS1_2_VERSION, CONF_RESUME_TICKETS, 65000, false, true,
+	    TLS_RESUMED_FULL },
+	/* The cache takes no session of that size. */
+	{ TLS1_3_VERSION, CONF_RESUME_STATEFUL, 78000, true, false,
+	    TLS_RESUMED_FULL },
+	{ TLS1_2_VERSION, CONF_RESUME_STATEFUL, 78000, true, false,
+	    TLS_RESUMED_FULL },
+	{ TLS1_2_VERSION, CONF_RESUME_OFF, 78000, true, false,
+	    TLS_RESUMED_FULL },
+};
+
+static void
+make_large(struct pki *c, int size)
+{
+	X509_EXTENSION *ext;
+	ASN1_OCTET_STRING *value;
+	unsigned char *bytes;
+
+	c->key = pki(PKI_CLIENT1)->key;
+	c->x = X509_dup(pki(PKI_CLIENT1)->x);
+	value = ASN1_OCTET_STRING_new();
+	bytes = calloc(1, (size_t)size);
+	ck_assert(c->x != NULL && value != NULL && bytes != NULL &&
+	    ASN1_OCTET_STRING_set(value, bytes, size));
+	ext = X509_EXTENSION_create_by_NID(NULL, NID_netscape_comment, 0,
+	    value);
+	ck_assert(ext != NULL && X509_add_ext(c->x, ext, -1));
+	ck_assert_int_gt(X509_sign(c->x, pki(PKI_CA1)->key, EVP_sha256()), 0);
+	X509_EXTENSION_free(ext);
+	ASN1_OCTET_STRING_free(value);
+	free(bytes);
+}
+
+START_TEST(test_large)
+{
+	struct pki c;
+	struct talk_how how = { .version = large[_i].version, .cert = &c };
+	struct tls_front *front;
+	struct site site;
+	struct talk *t;
+
+	make_large(&c, large[_i].size);
+	site_init(&site);
+	site.listen.resumption = large[_i].resumption;
+	site_ask(&site.certs[0], CONF_CLIENT_CERT_REQUIRED, "ca1.crt", NULL);
+	front = site_front(&site);
+	t = talk_new(front, &how);
+	ck_assert_msg(t->ok == large[_i].ok, "%s", t->error);
+	ck_assert_int_eq(tls_ticket_too_large(t->server),
+	    large[_i].no_ticket);
+	ck_assert_str_eq(tls_client_verdict(t->server),
+	    large[_i].ok ? "ok" : "too_large");
+	if (large[_i].no_ticket)
+		ck_assert_ptr_null(t->session);
+	how.session = t->session;
+	if (large[_i].ok)
+		ck_assert_int_eq(talk_resumed(front, &how),
+		    large[_i].resumed);
+	talk_free(t);
+	tls_front_free(front);
+	X509_free(c.x);
+}
+END_TEST
+
 Suite *
 client_cert_suite(void)
 {
@@ -230,6 +314,7 @@ client_cert_suite(void)
 	tc = tcase_create("client_cert");
 	tcase_add_checked_fixture(tc, setup, shared_teardown);
 	tcase_add_loop_test(tc, test_who, 0, COUNT(rows));
+	tcase_add_loop_test(tc, test_large, 0, COUNT(large));
 	tcase_add_test(tc, test_crl_of_default);
 	tcase_add_loop_test(tc, test_ca_names, TLS1_2_VERSION,
 	    TLS1_3_VERSION + 1);
