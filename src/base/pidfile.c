@@ -91,6 +91,7 @@ open_file(const char *path, struct err *err)
 	    O_NONBLOCK, 0644);
 	if (fd == -1)
 		why = errno == ELOOP ? "a symbolic link is not followed" :
+		    errno == ENOENT ? "its folder does not exist" :
 		    strerror(errno);
 	else if (fstat(fd, &st) == -1)
 		why = strerror(errno);

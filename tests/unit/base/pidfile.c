@@ -183,7 +183,7 @@ START_TEST(no_folder)
 
 	ck_assert_ptr_null(pidfile_open(test_path("none/pid"), &err));
 	snprintf(expected, sizeof(expected),
-	    "pid file %s: No such file or directory", test_path("none/pid"));
+	    "pid file %s: its folder does not exist", test_path("none/pid"));
 	ck_assert_str_eq(err.text, expected);
 }
 END_TEST
