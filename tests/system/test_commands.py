@@ -256,10 +256,15 @@ def test_control_in_the_configuration(start, tmp):
         for option in ("-c", "--config"):
             done = herd.run(herd.CTL, "status", option, d.conf_path)
             assert done.returncode == 0 and f"pid {d.pid}" in done.stdout
+        d.configure("wokers = 1\n" + site(tmp))
+        done = herd.run(herd.CTL, "status", "-c", d.conf_path)
+        assert done.returncode == 0 and f"pid {d.pid}" in done.stdout
+        assert 'did you mean "workers"' in done.stderr
     conf = write(f"{tmp}/without", herd.site())
     done = herd.run(herd.CTL, "-c", conf, "status")
     assert done.returncode == 1
-    assert done.stderr == f"tlsherdctl: {conf} sets no control_socket\n"
+    assert done.stderr == (f"tlsherdctl: {conf} sets no control_socket (-s "
+                           "names the socket without the configuration)\n")
     done = herd.run(herd.CTL, "-c", f"{tmp}/nothing", "status")
     assert done.returncode == 1 and f"{tmp}/nothing" in done.stderr
 
