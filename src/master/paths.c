@@ -100,7 +100,8 @@ check_file(const char *directive, const struct conf_str *path, mode_t type,
 	if (errno == ENOENT && folder_of(path->value) == 0)
 		return 0;
 	return err_set(err, &path->loc, "%s \"%s\": %s", directive,
-	    path->value, strerror(errno));
+	    path->value, errno == ENOENT ? "its folder does not exist" :
+	    strerror(errno));
 }
 
 /* Is it there? 0, or -1 and errno. */

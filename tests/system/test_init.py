@@ -43,7 +43,9 @@ class Host:
         os.mkdir(f"{folder}/log")
         write(self.script, self.configured("init.d/tlsherd.in"), 0o755)
         write(f"{folder}/etc/tlsherd/tlsherd.conf",
-              f'log = "{self.log}"\n' + herd.site("echo"))
+              f'log = "{self.log}"\npid_file = "{self.pid_file}"\n'
+              f'control_socket = "{folder}/run/tlsherd/control.sock"\n' +
+              herd.site("echo"))
         self.systemctl(active=False)
 
     def configured(self, name):
