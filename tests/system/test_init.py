@@ -194,6 +194,16 @@ def test_a_master_that_hears_nothing(host):
     assert herd.gone(pid) and not os.path.exists(host.pid_file)
 
 
+def test_start_at_once_after_a_kill(host):
+    """It may be there for a moment still, which is not running."""
+    assert host.init("start").returncode == 0
+    pid = host.pid()
+    os.kill(pid, signal.SIGKILL)
+    done = host.init("start")
+    assert (done.returncode, done.stdout) == (0, "tlsherd started\n")
+    assert host.pid() != pid
+
+
 def test_sample(tmp):
     """The installed configuration serves a page with the page's certificate."""
     with open(os.path.join(os.environ["top_srcdir"], "etc/tlsherd.conf"),
