@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/names.h"
 #include "conf/conf.h"
 #include "ctl/protocol.h"
 
@@ -166,6 +167,7 @@ socket_path(const struct options *opts)
 
 	if (opts->socket != NULL)
 		return xstrdup(opts->socket);
+	names_begin(); /* and nobody is asked for them */
 	if ((conf = conf_load(file, NULL, 0, &why)) == NULL)
 		path = conf_peek_path(file, "control_socket");
 	else if (conf->control_socket.value != NULL &&

@@ -173,6 +173,7 @@ struct master {
 	unsigned last_generation; /* its number */
 	bool reload_again;    /* asked for while one was going on */
 	bool upgrade_again;   /* the same */
+	bool names_late;      /* names were found that are not used yet */
 	int64_t names_at; /* clock_mono_us(): ask again for names that failed */
 	struct upgrade_test test;
 	struct lookup lookup;

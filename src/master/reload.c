@@ -135,7 +135,13 @@ reload_names(struct master *m)
 
 	if (m->state != MASTER_RUNNING || m->lookup.pid != 0 ||
 	    m->mover != 0 || m->current->handed_over ||
-	    clock_mono_us() < m->names_at || !names_any(NAME_FAILED))
+	    clock_mono_us() < m->names_at)
+		return;
+	if (m->names_late) {
+		found_again(m);
+		return;
+	}
+	if (!names_any(NAME_FAILED))
 		return;
 	m->names_at = clock_mono_us() + NAMES_EACH_S * 1000000;
 	all = names_all(&n);
@@ -158,7 +164,9 @@ found_again(struct master *m)
 	struct conf *conf;
 	struct err err;
 
-	if (m->state != MASTER_RUNNING || !lookup_news(m->current->conf))
+	/* In the middle of an upgrade, which may come to nothing. */
+	m->names_late = m->state != MASTER_RUNNING;
+	if (m->names_late || !lookup_news(m->current->conf))
 		return;
 	conf = conf_load(o->path, o->overrides, o->noverrides, &err);
 	if (conf == NULL || !same_text(conf, m->current->conf)) {

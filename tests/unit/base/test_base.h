@@ -15,6 +15,7 @@ Suite *fd_suite(void);
 Suite *log_suite(void);
 Suite *mem_suite(void);
 Suite *memfile_suite(void);
+Suite *names_suite(void);
 Suite *pidfile_suite(void);
 Suite *proctitle_suite(void);
 Suite *program_suite(void);
