@@ -156,7 +156,7 @@ FILES = [
     (listen('address = { "[::1:443" }'), 2, '[::1:443'),
     (listen('address = { "192.0.2.1:20001" }'), 2, 'Cannot assign'),
     (listen('address = { "unix:/nonexistent/x" }'), 2, 'No such file'),
-    (listen('address = { "unix:{TMP}" }'), 2, 'in use'),
+    (listen('address = { "unix:{TMP}" }'), 2, 'File exists'),
     (listen(''), 1, 'has no address'),
     (listen('address = { "127.0.0.1:20001",\n"127.0.0.1:20001" }'), 3,
      'is bound twice'),
