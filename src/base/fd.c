@@ -2,6 +2,7 @@
 /* File descriptors; see fd.h. Any process. */
 #include "config.h"
 
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -12,6 +13,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#ifdef HAVE_LINUX_SOCKIOS_H
+#include <linux/sockios.h>
+#endif
 
 #include "base/fd.h"
 
@@ -236,6 +241,30 @@ take_descriptor(struct cmsghdr *cmsg, int *fdp)
 		(void)fd_cloexec(fd);
 		*fdp = fd;
 	}
+}
+
+int
+fd_unsent(int fd)
+{
+#if defined(SIOCOUTQ)
+	const unsigned long request = SIOCOUTQ;
+#elif defined(FIONWRITE)
+	const unsigned long request = FIONWRITE;
+#endif
+#if defined(SIOCOUTQ) || defined(FIONWRITE)
+	int n;
+
+	if (ioctl(fd, request, &n) == 0)
+		return n;
+#elif defined(SO_NWRITE)
+	socklen_t len;
+	int n;
+
+	len = sizeof(n);
+	if (getsockopt(fd, SOL_SOCKET, SO_NWRITE, &n, &len) == 0)
+		return n;
+#endif
+	return -1;
 }
 
 size_t

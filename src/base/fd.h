@@ -50,6 +50,12 @@ void fd_refuse(int sock);
 void fd_discard(int fd);
 
 /*
+ * Bytes sent to a connected socket that the other side's system has not taken;
+ * of a Unix socket, that nobody has read. -1 where the kernel does not say.
+ */
+int fd_unsent(int fd);
+
+/*
  * Raise the soft limit of open files to at least n, the hard one too when we
  * may. Returns the limit in force afterwards.
  */
