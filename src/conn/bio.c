@@ -8,7 +8,9 @@
  * without close_notify that would be an error to it, which costs the client
  * its session (openssl-facts 10). It asks for the header of each record by
  * itself, which is where records are counted: it would go on from one to the
- * next for as long as they bring no data. What it writes is always taken, so
+ * next for as long as they bring no data. After too many of these it gets the
+ * header of a record that cannot be, because that is how it can be made to
+ * send an alert: unexpected_message in TLS 1.3, record_overflow in 1.2. What it writes is always taken, so
  * it never waits for output; BIO_flush() sends nothing, because OpenSSL
  * flushes after every ticket.
  */
@@ -17,6 +19,10 @@
 #include <string.h>
 
 #include "conn/conn_int.h"
+
+/* A handshake record in the clear, in the midst of others, of 65,535 bytes. */
+static const char impossible[SSL3_RT_HEADER_LENGTH] = { SSL3_RT_HANDSHAKE,
+	SSL3_VERSION_MAJOR, 3, '\xff', '\xff' };
 
 static int bio_read(BIO *, char *, int);
 static int bio_write(BIO *, const char *, int);
@@ -63,7 +69,11 @@ bio_read(BIO *bio, char *buf, int len)
 	}
 	if (len == SSL3_RT_HEADER_LENGTH) {
 		hub->share_records--;
-		hub->current->barren++;
+		if (hub->current->barren++ > CONN_BARREN_MAX &&
+		    hub->current->state == CONN_OPEN) {
+			memcpy(buf, impossible, sizeof(impossible));
+			return sizeof(impossible);
+		}
 	}
 	n = hub->in_len < (size_t)len ? hub->in_len : (size_t)len;
 	memcpy(buf, hub->in, n);

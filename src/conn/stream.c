@@ -71,6 +71,7 @@ read_records(struct conn *c)
 {
 	struct conn_hub *hub = c->hub;
 	size_t len, n;
+	bool fatal;
 	int error;
 
 	error = SSL_ERROR_WANT_READ;
@@ -88,15 +89,15 @@ read_records(struct conn *c)
 		if (error != SSL_ERROR_WANT_READ)
 			break;
 	}
-	/* The service may call OpenSSL, which would lose the reason. */
-	if (error != SSL_ERROR_WANT_READ && error != SSL_ERROR_ZERO_RETURN)
-		conn_set_ssl_error(c);
-	else if (c->barren > CONN_BARREN_MAX)
+	fatal = error != SSL_ERROR_WANT_READ && error != SSL_ERROR_ZERO_RETURN;
+	if (fatal && c->barren > CONN_BARREN_MAX)
 		conn_set_error(c, "too many records without data");
+	/* The service may call OpenSSL, which would lose the reason. */
+	if (fatal)
+		conn_set_ssl_error(c);
 	if (len > 0)
 		conn_deliver(c, hub->clear, len);
-	if ((error != SSL_ERROR_WANT_READ && error != SSL_ERROR_ZERO_RETURN) ||
-	    c->barren > CONN_BARREN_MAX)
+	if (fatal)
 		conn_abort(c, CLOSE_PROTOCOL);
 }
 

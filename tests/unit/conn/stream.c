@@ -300,7 +300,10 @@ START_TEST(key_updates)
 }
 END_TEST
 
-/* A flood of them is 27 bytes for a good part of a handshake each. */
+/*
+ * A flood of them is 27 bytes for a good part of a handshake each. Who sends
+ * it is told.
+ */
 START_TEST(too_many_key_updates)
 {
 	struct conn *c;
@@ -316,6 +319,30 @@ START_TEST(too_many_key_updates)
 	ck_assert_str_eq(c->error, "too_many_records_without_data");
 	p->mute = true;
 	wait_for(p->eof);
+	ck_assert_int_eq(p->alert, SSL_AD_UNEXPECTED_MESSAGE);
+	peer_drop(p);
+	wait_for(conn_hub_count(world.hub) == 0);
+	ck_assert_uint_eq(closes(CLOSE_PROTOCOL), 1);
+}
+END_TEST
+
+/* The same in TLS 1.2, which has other records of that kind. */
+START_TEST(too_many_records)
+{
+	const struct client_how how = { .version = TLS1_2_VERSION };
+	struct peer *p;
+
+	world_open(&record_ops);
+	p = client_connect(&how);
+	wait_for(strcmp(record.events, "br") == 0);
+	the_conn()->barren = CONN_BARREN_MAX;
+	peer_send_text(p, "x");
+	wait_for(record.len == 1);
+	the_conn()->barren = CONN_BARREN_MAX + 1;
+	peer_send_text(p, "x");
+	wait_for(p->eof);
+	ck_assert_int_eq(p->alert, SSL_AD_RECORD_OVERFLOW);
+	ck_assert_uint_eq(record.len, 1);
 	peer_drop(p);
 	wait_for(conn_hub_count(world.hub) == 0);
 	ck_assert_uint_eq(closes(CLOSE_PROTOCOL), 1);
@@ -342,6 +369,7 @@ stream_suite(void)
 	tcase_add_loop_test(tc, many_records, 0, COUNT(versions));
 	tcase_add_loop_test(tc, key_updates, 0, COUNT(answers));
 	tcase_add_loop_test(tc, too_many_key_updates, 0, COUNT(answers));
+	tcase_add_test(tc, too_many_records);
 	suite_add_tcase(s, tc);
 	return s;
 }
