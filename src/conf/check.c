@@ -80,6 +80,10 @@ conf_check_listen(struct conf_listen *l, const struct loc *version,
 		return err_set(err, &l->loc, "connect is for "
 		    "\"service = proxy\", and this service is %s",
 		    conf_service_name(l->service));
+	if (l->service != CONF_SERVICE_PROXY && l->client_cut_reset)
+		return err_set(err, &l->loc, "client_cut is for "
+		    "\"service = proxy\", and this service is %s",
+		    conf_service_name(l->service));
 	if (l->minimum_version > l->maximum_version)
 		return err_set(err, version, "minimum_version is above "
 		    "maximum_version");

@@ -109,6 +109,7 @@ struct conf_listen {
 	size_t nbackends;
 	bool proxy_protocol; /* tell them, in version 2 */
 	enum conf_connect connect;
+	bool client_cut_reset; /* client_cut = reset | end */
 	struct conf_certificate *certificates; /* at least one */
 	size_t ncertificates; /* [0] serves whoever names none of the names */
 	bool unknown_name_reject; /* unknown_name = reject | default */

@@ -89,6 +89,7 @@ extern const struct conf_kind conf_kind_yesno;
 extern const struct conf_kind conf_kind_unknown_name;
 extern const struct conf_kind conf_kind_proxy_protocol;
 extern const struct conf_kind conf_kind_connect;
+extern const struct conf_kind conf_kind_client_cut;
 extern const struct conf_kind conf_kind_log_level;
 extern const struct conf_kind conf_kind_service;
 extern const struct conf_kind conf_kind_resumption;

@@ -90,6 +90,11 @@ static const struct choice unknown_name_rows[] = {
 };
 CHOICE_KIND(unknown_name, true, 2);
 
+static const struct choice client_cut_rows[] = {
+	{ "end", false }, { "reset", true },
+};
+CHOICE_KIND(client_cut, true, 2);
+
 static const struct choice proxy_protocol_rows[] = {
 	{ "off", false }, { "v2", true },
 };

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The end of a connection, from the service's wish or a failure to the last
- * free(). Worker.
+ * free(). How the service brings away what it has taken is in orphan.c.
+ * Worker.
  *
  *	conn_finish, conn_end   close_notify; when it is sent, TCP's end; then
  *	                        the client's end is waited for
@@ -24,7 +25,8 @@
 #include "conn/conn_int.h"
 #include "tls/tls.h"
 
-static void tell(struct conn *);
+static bool has_unread(const struct conn *);
+static enum close_reason gone_reason(const struct conn *);
 static void count(const struct conn *);
 
 void
@@ -53,7 +55,7 @@ conn_end(struct conn *c)
 void
 conn_abort(struct conn *c, enum close_reason reason)
 {
-	if (c->state == CONN_DEAD || c->state == CONN_LINGER)
+	if (c->state >= CONN_LINGER)
 		return;
 	conn_output_unhold(c);
 	c->state = CONN_LINGER;
@@ -64,9 +66,7 @@ conn_abort(struct conn *c, enum close_reason reason)
 void
 conn_close(struct conn *c, enum close_reason reason)
 {
-	if (c->state == CONN_DEAD)
-		return;
-	if (c->state != CONN_LINGER)
+	if (c->state < CONN_LINGER)
 		c->reason = reason;
 	c->state = CONN_DEAD;
 }
@@ -78,14 +78,14 @@ conn_close(struct conn *c, enum close_reason reason)
 void
 conn_close_step(struct conn *c)
 {
-	bool ours_done, client_done;
+	bool client_done;
 
-	if (c->state == CONN_LINGER)
-		tell(c);
-	if (c->flags & (CONN_F_RESET | CONN_F_BROKEN) && !conn_wants_input(c)) {
-		ours_done = c->flags & CONN_F_FINISHED &&
-		    !(c->flags & CONN_F_UNSENT);
-		conn_close(c, ours_done ? c->reason : CLOSE_CLIENT_ABORT);
+	if (c->state >= CONN_LINGER)
+		conn_deliver_step(c);
+	if (c->state >= CONN_ORPHAN)
+		return;
+	if (c->flags & (CONN_F_RESET | CONN_F_BROKEN) && !has_unread(c)) {
+		conn_close(c, gone_reason(c));
 		return;
 	}
 	if (conn_output_waits(c) || !(c->state == CONN_LINGER ||
@@ -103,25 +103,42 @@ conn_close_step(struct conn *c)
 	}
 }
 
+/* Whether the client may have sent something that nobody has taken yet. */
+static bool
+has_unread(const struct conn *c)
+{
+	if (c->state == CONN_OPEN && !(c->flags & CONN_F_ENDED) &&
+	    conn_held_up(c))
+		return true;
+	return conn_wants_input(c);
+}
+
+/* A client that reads no more was lost, or had everything. */
+static enum close_reason
+gone_reason(const struct conn *c)
+{
+	if (c->flags & CONN_F_FINISHED && !(c->flags & CONN_F_UNSENT))
+		return c->reason;
+	return c->flags & CONN_F_READY && c->out_bytes == 0 ?
+	    CLOSE_CLIENT_CLOSED : CLOSE_CLIENT_ABORT;
+}
+
 /* Free a dead connection. */
 void
 conn_release(struct conn *c)
 {
 	struct conn_hub *hub = c->hub;
 
-	conn_output_flush(c);
-	tell(c);
+	conn_hang_up(c);
+	conn_told(c);
 	count(c);
 	conn_log(c);
-	event_del(&c->ev);
-	conn_output_free(c);
 	if (c->ssl != NULL) {
 		/* Or SSL_free() would forget the session, as if misused. */
 		SSL_set_shutdown(c->ssl,
 		    SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
 		SSL_free(c->ssl);
 	}
-	close(c->fd);
 	conn_deadline_remove(c);
 	conn_later_remove(c);
 	TAILQ_REMOVE(&hub->conns, c, link);
@@ -130,16 +147,6 @@ conn_release(struct conn *c)
 	free(c->held);
 	free(c->error);
 	free(c);
-}
-
-static void
-tell(struct conn *c)
-{
-	if (c->flags & CONN_F_TOLD)
-		return;
-	c->flags |= CONN_F_TOLD;
-	if (c->listener->ops->closed != NULL)
-		c->listener->ops->closed(c);
 }
 
 static void

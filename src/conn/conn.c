@@ -7,6 +7,14 @@
  * conn_leave(). Services are called there and may close it at any time; it is
  * freed only in conn_leave(), so nobody on the stack is left with a dangling
  * pointer.
+ *
+ * Its states:
+ *
+ *	handshake → open → linger → orphan → dead
+ *
+ * Any of them may be skipped, and each can be the last but one. In `linger`
+ * the client gets the rest of our output, in `orphan` it is gone and the
+ * service delivers the rest of its input.
  */
 #include "config.h"
 
@@ -149,7 +157,10 @@ conn_enter(struct conn *c)
 
 	assert(hub->current == NULL);
 	hub->current = c;
-	hub->now = c->active = clock_mono_us();
+	hub->now = clock_mono_us();
+	/* What comes for a client that is gone keeps nothing alive. */
+	if (!(c->flags & CONN_F_BROKEN))
+		c->active = hub->now;
 	hub->in_len = 0;
 	if (c->rest != NULL) {
 		hub->in = c->rest->data + c->rest->pos;
@@ -168,8 +179,10 @@ conn_leave(struct conn *c)
 	struct conn_hub *hub = c->hub;
 
 	assert(hub->current == c);
-	while (step(c))
-		;
+	do {
+		while (step(c))
+			;
+	} while (c->state == CONN_DEAD && conn_orphan(c));
 	if (c->state != CONN_DEAD && conn_input_keep(c) == -1)
 		conn_close(c, CLOSE_NO_MEMORY);
 	if (c->state == CONN_DEAD) {

@@ -29,7 +29,8 @@ struct tls_front;
 /*
  * What a service does: events that come up to it. Every member but `name` may
  * be NULL. Any of them may call any function below; after conn_close() and
- * conn_abort() only `closed` is still called.
+ * conn_abort() only `lost` and `closed` are still called, and with `lost`
+ * `data` for early data that had waited.
  */
 struct conn_ops {
 	const char *name;
@@ -75,6 +76,15 @@ struct conn_ops {
 	/* The worker drains: finish as soon as it does no harm. */
 	void (*drain)(struct conn *);
 	/*
+	 * The client is over, whoever ended it: nothing more is read from it,
+	 * what is written goes nowhere. An end does not overtake what was
+	 * taken before it: the connection lives on without the client, until
+	 * conn_delivered() or for idle_timeout without conn_progress().
+	 * orderly: the client had sent close_notify. Not called when the
+	 * worker stops. NULL: nothing is to be delivered.
+	 */
+	void (*lost)(struct conn *, bool orderly);
+	/*
 	 * The connection is over: release what the state holds. The last
 	 * call, always made, even when `begin` was not.
 	 */
@@ -110,8 +120,10 @@ void conn_hub_free(struct conn_hub *);
 size_t conn_hub_count(const struct conn_hub *);
 /* Tell the services to finish (conn_ops.drain). */
 void conn_hub_drain(struct conn_hub *);
-/* Close all that are left. */
+/* Close all that are left, at once: nothing is delivered any more. */
 void conn_hub_close(struct conn_hub *, enum close_reason);
+/* Whether that is going on. */
+bool conn_hub_closing(const struct conn_hub *);
 
 /*
  * Take over a socket just accepted (closed here on failure, too) and begin
@@ -165,6 +177,8 @@ bool conn_has_room(struct conn *);
 /* Stop and restart the flow of conn_ops.data; calls may repeat. */
 void conn_pause(struct conn *);
 void conn_resume(struct conn *);
+/* No more early data before `ready`; then they are data like any. */
+void conn_hold_early(struct conn *);
 /*
  * Have conn_ops.recheck called in a tenth of a second or so, once. For what
  * an edge-triggered socket may have kept to itself: after a read that got less
@@ -192,9 +206,17 @@ void conn_end(struct conn *);
 void conn_abort(struct conn *, enum close_reason);
 /*
  * The only way out: counters, one log line, everything freed. At the end of
- * the event, so that whoever is on the stack still has its connection.
+ * the event, so that whoever is on the stack still has its connection; of a
+ * service with `lost`, when that has been delivered which was taken before.
  */
 void conn_close(struct conn *, enum close_reason);
+
+/* After `lost`: some of what the client sent has got further. */
+void conn_progress(struct conn *);
+/* Whether `data` will bring something yet that waited for conn_resume(). */
+bool conn_has_more(const struct conn *);
+/* All is delivered, or cannot be: `closed` is next. */
+void conn_delivered(struct conn *);
 /*
  * A text for the log line's error field; the first one stays. Blanks become
  * underscores.

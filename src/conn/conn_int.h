@@ -65,7 +65,8 @@ enum conn_state {
 	CONN_HANDSHAKE,
 	CONN_OPEN,   /* clear text may go both ways */
 	CONN_LINGER, /* broken: our output goes out, input goes nowhere */
-	CONN_DEAD,   /* conn_close() was called; conn_leave() frees it */
+	CONN_ORPHAN, /* the client's socket is closed, the service delivers */
+	CONN_DEAD,   /* conn_close() was called; conn_leave() sees to it */
 };
 
 /* struct conn.flags */
@@ -75,6 +76,7 @@ enum conn_state {
 #define CONN_F_RESET (1u << 3)	  /* … by a reset */
 #define CONN_F_BROKEN (1u << 4)	  /* the kernel refuses output */
 #define CONN_F_ENDED (1u << 5)	  /* the client's end is known upstairs */
+#define CONN_F_EARLY_HOLD (1u << 6) /* conn_hold_early() was called */
 #define CONN_F_PAUSED (1u << 7)
 #define CONN_F_DISCARD (1u << 8)   /* conn_end() was called */
 #define CONN_F_FINISHED (1u << 9)  /* our close_notify was written */
@@ -96,6 +98,9 @@ enum conn_state {
 #define CONN_F_EARLY_IN (1u << 24)  /* … were accepted */
 #define CONN_F_EARLY (1u << 25)	    /* … and are served at once */
 #define CONN_F_FINISH_LATER (1u << 26) /* conn_finish() in the handshake */
+
+#define CONN_F_LOST (1u << 27)	    /* ops->lost was called */
+#define CONN_F_DELIVERED (1u << 28) /* … and the service is done */
 
 /*
  * What is kept: ciphertext not yet shown to OpenSSL (rest), early data that the
@@ -143,7 +148,7 @@ struct conn {
 	int64_t active;		/* something moved */
 	int64_t shut;		/* our side was closed */
 	int64_t handshake_us, connect_us;
-	int fd;
+	int fd; /* -1 in CONN_ORPHAN */
 	uint32_t flags;
 	uint32_t deadline; /* place in hub->deadlines; 0: none */
 	uint32_t hint;	   /* conn_write_hint() */
@@ -152,6 +157,7 @@ struct conn {
 	uint32_t barren;   /* records since there was clear text in one */
 	uint32_t backends_failed;
 	struct conn_bound bound;
+	uint32_t unsent;   /* in the kernel at the last time-out */
 	uint8_t state;	   /* enum conn_state */
 	uint8_t reason;	   /* enum close_reason */
 	union {
@@ -187,7 +193,7 @@ struct conn_hub {
 	size_t peak;	   /* of count, since memory was given back */
 	struct event calm; /* gives it back */
 	uint64_t next_id;
-	bool draining;
+	bool draining, closing;
 	bool early_close; /* the event base reports EV_CLOSED */
 	bool nodelay_known, nodelay_inherited;
 
@@ -260,10 +266,43 @@ conn_serves(const struct conn *c)
 	    (c->state == CONN_HANDSHAKE && c->flags & CONN_F_EARLY);
 }
 
+/*
+ * What the service may still get after the client's end: what was decrypted
+ * before it, and is nothing that it must not have yet.
+ */
+static inline bool
+conn_delivers(const struct conn *c)
+{
+	return (c->state == CONN_LINGER || c->state == CONN_ORPHAN) &&
+	    c->listener->ops->lost != NULL && !(c->flags & CONN_F_TOLD) &&
+	    c->flags & (CONN_F_EARLY | CONN_F_READY);
+}
+
+/* Whether what is kept of the early data may go to the service. */
+static inline bool
+conn_early_due(const struct conn *c)
+{
+	return c->early != NULL && (conn_serves(c) || conn_delivers(c)) &&
+	    (!(c->flags & CONN_F_EARLY_HOLD) || c->flags & CONN_F_READY);
+}
+
+/* It is not the client who is slow, but what the service does with its data. */
+static inline bool
+conn_held_up(const struct conn *c)
+{
+	return c->flags & CONN_F_PAUSED && !(c->flags & CONN_F_DISCARD);
+}
+
 /* close.c */
 void conn_set_ssl_error(struct conn *);
 void conn_close_step(struct conn *);
 void conn_release(struct conn *);
+
+/* orphan.c: what is left to the service when the client is over */
+bool conn_orphan(struct conn *);
+void conn_deliver_step(struct conn *);
+void conn_hang_up(struct conn *);
+void conn_told(struct conn *);
 
 /* deadline.c */
 int conn_deadline_setup(struct conn_hub *);

@@ -83,8 +83,8 @@ take(struct conn *c, size_t n)
 {
 	c->early_in += (uint32_t)n;
 	slot_add(c->hub->conf.slot, METRIC_EARLY_BYTES, n);
-	if (c->flags & CONN_F_EARLY && !(c->flags & CONN_F_PAUSED) &&
-	    c->early == NULL)
+	if (c->flags & CONN_F_EARLY && c->early == NULL &&
+	    !(c->flags & (CONN_F_PAUSED | CONN_F_EARLY_HOLD)))
 		conn_deliver(c, c->hub->clear, n);
 	else
 		keep(c, c->hub->clear, n);
@@ -112,11 +112,17 @@ conn_early_give(struct conn *c)
 {
 	struct conn_rest *early = c->early;
 
-	if (early == NULL || c->flags & CONN_F_PAUSED || !conn_serves(c))
+	if (early == NULL || c->flags & CONN_F_PAUSED || !conn_early_due(c))
 		return;
 	c->early = NULL;
 	conn_deliver(c, early->data, early->len);
 	free(early);
+}
+
+void
+conn_hold_early(struct conn *c)
+{
+	c->flags |= CONN_F_EARLY_HOLD;
 }
 
 /* At the end of a connection: refusals, whatever became of the handshake. */

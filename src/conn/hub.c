@@ -128,11 +128,19 @@ conn_hub_close(struct conn_hub *hub, enum close_reason reason)
 {
 	struct conn *c;
 
+	hub->closing = true;
 	while ((c = TAILQ_FIRST(&hub->conns)) != NULL) {
 		conn_enter(c);
 		conn_close(c, reason);
 		conn_leave(c);
 	}
+	hub->closing = false;
+}
+
+bool
+conn_hub_closing(const struct conn_hub *hub)
+{
+	return hub->closing;
 }
 
 struct event_base *

@@ -137,7 +137,8 @@ look_again(struct conn *c)
 	if (c->flags & CONN_F_DOUBT)
 		c->flags |= CONN_F_READABLE;
 	c->flags &= ~(CONN_F_DOUBT | CONN_F_RECHECK_SERVICE);
-	if (service && conn_serves(c) && c->listener->ops->recheck != NULL)
+	if (service && (conn_serves(c) || conn_delivers(c)) &&
+	    c->listener->ops->recheck != NULL)
 		c->listener->ops->recheck(c);
 	conn_leave(c);
 }

@@ -11,6 +11,8 @@
 static bool takes_input(const struct conn *);
 static void read_records(struct conn *);
 static void end_of_input(struct conn *);
+static enum close_reason cut_reason(const struct conn *);
+static bool left_both_ways(const struct conn *);
 static bool closed_by_client(const struct conn *);
 static bool room(const struct conn *);
 
@@ -27,8 +29,23 @@ conn_stream(struct conn *c)
 	    (hub->in_len == 0 && c->flags & CONN_F_EOF)))
 		end_of_input(c);
 	/* What comes after close_notify is nothing; a reset says something. */
-	if (c->state == CONN_OPEN && c->flags & CONN_F_ENDED)
+	if (c->state == CONN_OPEN && c->flags & CONN_F_ENDED) {
 		conn_input_discard(c);
+		if (left_both_ways(c))
+			conn_finish(c);
+	}
+}
+
+/*
+ * In TLS 1.2 close_notify ends both directions, and is answered at once (RFC
+ * 5246 7.2.1). But many a client that still reads sends it; one that has ended
+ * TCP as well means it.
+ */
+static bool
+left_both_ways(const struct conn *c)
+{
+	return c->flags & CONN_F_EOF && closed_by_client(c) &&
+	    SSL_version(c->ssl) < TLS1_3_VERSION;
 }
 
 /*
@@ -40,7 +57,7 @@ takes_input(const struct conn *c)
 {
 	if (c->state != CONN_OPEN || c->flags & CONN_F_ENDED)
 		return false;
-	if (c->flags & CONN_F_PAUSED && !(c->flags & CONN_F_DISCARD))
+	if (conn_held_up(c))
 		return false;
 	return !conn_output_waits(c) ||
 	    c->out->len - c->out->pos < CONN_OUT_MAX;
@@ -109,8 +126,8 @@ conn_deliver(struct conn *c, const uint8_t *buf, size_t len)
 
 	c->in += len;
 	slot_add(c->hub->conf.slot, METRIC_BYTES_IN, len);
-	if (conn_serves(c) && !(c->flags & CONN_F_DISCARD) &&
-	    ops->data != NULL)
+	if ((conn_serves(c) || conn_delivers(c)) &&
+	    !(c->flags & CONN_F_DISCARD) && ops->data != NULL)
 		ops->data(c, buf, len);
 }
 
@@ -123,7 +140,7 @@ end_of_input(struct conn *c)
 	orderly = closed_by_client(c);
 	c->flags |= CONN_F_ENDED;
 	if (!orderly && !(c->flags & CONN_F_FINISHED))
-		c->reason = CLOSE_CLIENT_ABORT;
+		c->reason = cut_reason(c);
 	if (c->flags & CONN_F_DISCARD)
 		return;
 	if (!orderly && c->flags & (CONN_F_RESET | CONN_F_BROKEN))
@@ -134,6 +151,20 @@ end_of_input(struct conn *c)
 		conn_finish(c);
 }
 
+/*
+ * Most programs close without a word when they have what they wanted: that is
+ * an abort only if something was on its way to the client, or comes later. A
+ * reset tells nothing of that: a client that has read no ticket sends it, too.
+ */
+static enum close_reason
+cut_reason(const struct conn *c)
+{
+	bool missed = c->flags & CONN_F_UNSENT || conn_output_waits(c) ||
+	    (c->flags & CONN_F_RESET && c->out_bytes > 0);
+
+	return missed ? CLOSE_CLIENT_ABORT : CLOSE_CLIENT_CLOSED;
+}
+
 bool
 conn_write(struct conn *c, const void *buf, size_t len)
 {
@@ -141,10 +172,14 @@ conn_write(struct conn *c, const void *buf, size_t len)
 	const uint8_t *p = buf;
 	size_t n, left;
 
+	if (c->reason == CLOSE_CLIENT_CLOSED)
+		c->reason = CLOSE_CLIENT_ABORT;
 	if (!conn_serves(c) ||
 	    c->flags & (CONN_F_FINISHED | CONN_F_FINISH_LATER))
 		return false;
 	c->flags |= CONN_F_UNSENT;
+	if (c->flags & CONN_F_BROKEN)
+		return true; /* to nobody */
 	for (left = len; left > 0; left -= n, p += n) {
 		tls_error_clear();
 		if (!(c->state == CONN_OPEN ? SSL_write_ex(c->ssl, p, left, &n) :

@@ -5,9 +5,10 @@
  */
 #include "config.h"
 
+#include "base/fd.h"
 #include "conn/conn_int.h"
 
-static bool held_up(const struct conn *);
+static bool moves(struct conn *);
 static enum close_reason current(const struct conn *, int64_t *);
 
 /* When c times out, unless something happens before. */
@@ -28,15 +29,29 @@ conn_timeout(struct conn *c)
 
 	reason = current(c, &at);
 	conn_enter(c);
-	conn_close(c, reason);
+	if (!moves(c))
+		conn_close(c, reason);
 	conn_leave(c);
 }
 
-/* It is not the client who is slow, but what the service does with its data. */
+/*
+ * The kernel has all of our output and shows no progress by itself: is it less
+ * than a time-out ago? At the first look nobody knows.
+ */
 static bool
-held_up(const struct conn *c)
+moves(struct conn *c)
 {
-	return c->flags & CONN_F_PAUSED && !(c->flags & CONN_F_DISCARD);
+	uint32_t before = c->unsent;
+	int n;
+
+	if (!(c->flags & CONN_F_SHUT) || c->state == CONN_ORPHAN ||
+	    (n = fd_unsent(c->fd)) <= 0)
+		return false;
+	c->unsent = (uint32_t)n;
+	if (before != 0 && c->unsent >= before)
+		return false;
+	c->shut = c->active = c->hub->now;
+	return true;
 }
 
 static enum close_reason
@@ -54,7 +69,11 @@ current(const struct conn *c, int64_t *at)
 		reason = c->reason;
 		from = c->shut;
 		ms = conf->shutdown_timeout;
-	} else if (c->flags & CONN_F_SHUT && !held_up(c)) {
+	} else if (c->state == CONN_ORPHAN) {
+		reason = c->reason;
+		from = c->active;
+		ms = conf->idle_timeout;
+	} else if (c->flags & CONN_F_SHUT && !conn_held_up(c)) {
 		reason = CLOSE_SHUTDOWN_TIMEOUT;
 		from = c->flags & CONN_F_DISCARD ? c->shut : c->active;
 		ms = conf->shutdown_timeout;

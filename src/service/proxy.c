@@ -5,18 +5,11 @@
  * is complete: who does not get that far must not take its places. Early data
  * come with a proof of their own and do not wait. Worker.
  *
- * What ends how, so that nobody takes a part for the whole:
- *
- *	client's close_notify     backend gets TCP's end, may go on sending
- *	client cut or lost        backend gets a reset
- *	backend's end             client gets close_notify, may go on sending
- *	backend's reset           client gets TCP's end without close_notify
- *
  * With the PROXY protocol the backend hears how many bytes of early data there
  * are before it gets them; more than had come by then wait for the end of the
  * handshake, when they are early data no more.
  *
- * (A reset cannot be sent over a Unix socket: there it is an end like any.)
+ * How one side's end gets to the other is in proxy_end.c.
  */
 #include "config.h"
 
@@ -38,25 +31,16 @@ static void proxy_begin(struct conn *);
 static void proxy_early(struct conn *);
 static void proxy_ready(struct conn *);
 static void proxy_data(struct conn *, const uint8_t *, size_t);
-static void proxy_eof(struct conn *, bool);
 static void proxy_room(struct conn *);
 static void proxy_recheck(struct conn *);
-static void proxy_closed(struct conn *);
 
 static bool call_backend(struct conn *);
 static void pass_on(struct conn *, const uint8_t *, size_t);
 static void greet(struct conn *, const uint8_t *, size_t);
-static bool holds_early(struct conn *);
-static size_t to_backend(struct conn *, const uint8_t *, size_t);
 static void keep(struct conn *, const uint8_t *, size_t);
 static void send_pending(struct conn *);
-static void backend_broke(struct conn *);
-static void end_to_backend(struct conn *);
-static void from_backend(struct conn *);
 static void read_short(struct conn *, ssize_t, int);
-static void end_from_backend(struct conn *);
 static void report_failure(struct conn *);
-static void leg_close(struct leg *);
 
 const struct conn_ops proxy_ops = {
 	.name = "proxy",
@@ -71,6 +55,7 @@ const struct conn_ops proxy_ops = {
 	.eof = proxy_eof,
 	.room = proxy_room,
 	.recheck = proxy_recheck,
+	.lost = proxy_lost,
 	.closed = proxy_closed,
 };
 
@@ -114,7 +99,7 @@ proxy_early(struct conn *c)
 
 	leg->flags |= LEG_F_EARLY;
 	if (leg->state == LEG_UP)
-		from_backend(c);
+		proxy_from_backend(c);
 }
 
 static void
@@ -138,11 +123,9 @@ proxy_ready(struct conn *c)
 		else if (leg->flags & LEG_F_HEADER_WAITS &&
 		    leg->pending != NULL && leg->pending->pos == 0)
 			proxy_header_complete(leg->pending->data);
-		if (leg->pending == NULL)
-			conn_resume(c);
 	}
 	if (leg->state == LEG_UP)
-		from_backend(c);
+		proxy_from_backend(c);
 }
 
 /* The leg is connected. */
@@ -157,7 +140,7 @@ proxy_up(struct conn *c)
 	if (leg->pending != NULL)
 		send_pending(c);
 	else if (leg->flags & LEG_F_CLIENT_END)
-		end_to_backend(c);
+		proxy_end_to_backend(c);
 }
 
 /* Every backend has failed: a client in its handshake is told afterwards. */
@@ -168,6 +151,7 @@ proxy_failed(struct conn *c)
 
 	proxy_note(c);
 	conn_set_error(c, "%s", strerror(leg->error));
+	proxy_drop_pending(c);
 	if (leg->flags & LEG_F_READY)
 		report_failure(c);
 }
@@ -193,8 +177,9 @@ proxy_data(struct conn *c, const uint8_t *buf, size_t len)
 		greet(c, buf, len);
 	else
 		pass_on(c, buf, len);
-	if (holds_early(c))
-		conn_pause(c);
+	if (conn_listener(c)->conf->proxy_protocol &&
+	    !(leg->flags & LEG_F_READY))
+		conn_hold_early(c);
 }
 
 /* The header, and what has come from the client by now. */
@@ -219,16 +204,6 @@ greet(struct conn *c, const uint8_t *buf, size_t len)
 	free(both);
 }
 
-/* Nothing more before the end of the handshake? */
-static bool
-holds_early(struct conn *c)
-{
-	const struct leg *leg = conn_state(c);
-
-	return conn_listener(c)->conf->proxy_protocol &&
-	    !(leg->flags & LEG_F_READY);
-}
-
 static void
 pass_on(struct conn *c, const uint8_t *buf, size_t len)
 {
@@ -236,37 +211,17 @@ pass_on(struct conn *c, const uint8_t *buf, size_t len)
 	size_t n;
 
 	assert(leg->pending == NULL);
-	n = leg->state == LEG_UP ? to_backend(c, buf, len) : 0;
+	n = leg->state == LEG_UP ? proxy_to_backend(c, buf, len) : 0;
 	if (leg->flags & LEG_F_BROKEN)
-		backend_broke(c);
+		proxy_backend_broke(c);
 	else if (n < len)
 		keep(c, buf + n, len - n);
 }
 
 static void
-proxy_eof(struct conn *c, bool orderly)
-{
-	struct leg *leg = conn_state(c);
-
-	if (!orderly) {
-		/* After the backend's end there was nothing to wait for. */
-		if (!(leg->flags & LEG_F_EOF))
-			conn_close(c, CLOSE_CLIENT_ABORT);
-		return;
-	}
-	if (!(leg->flags & LEG_F_CALLED)) {
-		conn_finish(c); /* it has come to say nothing */
-		return;
-	}
-	leg->flags |= LEG_F_CLIENT_END;
-	if (leg->state == LEG_UP)
-		end_to_backend(c);
-}
-
-static void
 proxy_room(struct conn *c)
 {
-	from_backend(c);
+	proxy_from_backend(c);
 }
 
 static void
@@ -276,21 +231,10 @@ proxy_recheck(struct conn *c)
 
 	if (leg->flags & LEG_F_DOUBT) {
 		leg->flags |= LEG_F_READABLE;
-		from_backend(c);
+		proxy_from_backend(c);
 	}
-}
-
-static void
-proxy_closed(struct conn *c)
-{
-	static const struct linger reset = { .l_onoff = 1, .l_linger = 0 };
-	struct leg *leg = conn_state(c);
-
-	proxy_connect_end(c);
-	if (leg->state == LEG_UP && !(leg->flags & LEG_F_SHUT))
-		(void)setsockopt(leg->fd, SOL_SOCKET, SO_LINGER, &reset,
-		    sizeof(reset));
-	leg_close(leg);
+	if (leg->flags & LEG_F_LOST)
+		proxy_deliver(c);
 }
 
 void
@@ -309,13 +253,14 @@ proxy_event_cb(evutil_socket_t fd, short what, void *arg)
 	else if (what & EV_WRITE && leg->pending != NULL)
 		send_pending(c);
 	if (leg->state == LEG_UP)
-		from_backend(c);
+		proxy_from_backend(c);
+	if (leg->flags & LEG_F_LOST)
+		proxy_deliver(c);
 	conn_leave(c);
 }
 
-/* Returns how much was taken, or sets LEG_F_BROKEN. */
-static size_t
-to_backend(struct conn *c, const uint8_t *buf, size_t len)
+size_t
+proxy_to_backend(struct conn *c, const uint8_t *buf, size_t len)
 {
 	struct leg *leg = conn_state(c);
 	int on = 1;
@@ -329,7 +274,7 @@ to_backend(struct conn *c, const uint8_t *buf, size_t len)
 		(void)setsockopt(leg->fd, IPPROTO_TCP, TCP_NODELAY, &on,
 		    sizeof(on));
 	}
-	leg->flags |= LEG_F_SENT;
+	leg->flags |= LEG_F_SENT | LEG_F_ASKED;
 	do
 		n = send(leg->fd, buf, len, MSG_NOSIGNAL);
 	while (n == -1 && errno == EINTR);
@@ -344,28 +289,6 @@ to_backend(struct conn *c, const uint8_t *buf, size_t len)
 	return 0;
 }
 
-/*
- * The backend has closed, so what the client sends has nowhere to go. If the
- * backend had ended its side before, it wants no more; otherwise it broke,
- * and what it sent before is still to be had.
- */
-static void
-backend_broke(struct conn *c)
-{
-	struct leg *leg = conn_state(c);
-
-	free(leg->pending);
-	leg->pending = NULL;
-	conn_resume(c);
-	if (leg->flags & LEG_F_EOF) {
-		conn_end(c);
-		leg_close(leg);
-	} else {
-		leg->flags |= LEG_F_READABLE;
-		from_backend(c);
-	}
-}
-
 /* Keep what the backend does not take, and stop the client. */
 static void
 keep(struct conn *c, const uint8_t *buf, size_t len)
@@ -373,7 +296,10 @@ keep(struct conn *c, const uint8_t *buf, size_t len)
 	struct leg *leg = conn_state(c);
 	struct leg_pending *p;
 
+	if (leg->state == LEG_FAILED || leg->state == LEG_NONE)
+		return; /* early data for a backend that is over */
 	if ((p = malloc(sizeof(*p) + len)) == NULL) {
+		leg->flags |= LEG_F_CUT;
 		conn_close(c, CLOSE_NO_MEMORY);
 		return;
 	}
@@ -394,34 +320,23 @@ send_pending(struct conn *c)
 {
 	struct leg *leg = conn_state(c);
 	struct leg_pending *p = leg->pending;
+	size_t n;
 
-	p->pos += to_backend(c, p->data + p->pos, p->len - p->pos);
+	n = proxy_to_backend(c, p->data + p->pos, p->len - p->pos);
 	if (leg->flags & LEG_F_BROKEN) {
-		backend_broke(c);
+		proxy_backend_broke(c);
 		return;
 	}
-	if (p->pos < p->len)
-		return;
-	free(p);
-	leg->pending = NULL;
-	if (!holds_early(c))
-		conn_resume(c);
-}
-
-static void
-end_to_backend(struct conn *c)
-{
-	struct leg *leg = conn_state(c);
-
-	leg->flags |= LEG_F_SHUT;
-	(void)shutdown(leg->fd, SHUT_WR);
-	if (leg->flags & LEG_F_EOF)
-		leg_close(leg);
+	if (n > 0)
+		conn_progress(c);
+	p->pos += n;
+	if (p->pos == p->len)
+		proxy_drop_pending(c);
 }
 
 /* Pass on what the backend has sent, as far as the client takes it. */
-static void
-from_backend(struct conn *c)
+void
+proxy_from_backend(struct conn *c)
 {
 	struct leg *leg = conn_state(c);
 	uint8_t *buf = conn_hub_scratch(conn_hub(c));
@@ -438,8 +353,10 @@ from_backend(struct conn *c)
 		if (error == EINTR)
 			continue;
 		leg->flags &= ~LEG_F_DOUBT;
-		if (n > 0)
+		if (n > 0) {
+			leg->flags &= ~LEG_F_ASKED;
 			(void)conn_write(c, buf, (size_t)n);
+		}
 		if (n < (ssize_t)want)
 			read_short(c, n, error);
 	}
@@ -458,41 +375,13 @@ read_short(struct conn *c, ssize_t n, int error)
 		return; /* only another read will tell */
 	leg->flags &= ~LEG_F_READABLE;
 	if (n == 0 || (n > 0 && leg->flags & LEG_F_FIN)) {
-		end_from_backend(c);
+		proxy_end_from_backend(c);
 	} else if (n > 0) {
 		leg->flags |= LEG_F_DOUBT;
 		conn_recheck(c);
 	} else if (error != EAGAIN && error != EWOULDBLOCK) {
 		conn_set_error(c, "%s", strerror(error));
+		proxy_leg_close(c);
 		conn_abort(c, CLOSE_BACKEND_ABORT);
 	}
-}
-
-static void
-end_from_backend(struct conn *c)
-{
-	struct leg *leg = conn_state(c);
-
-	leg->flags |= LEG_F_EOF;
-	if (leg->flags & LEG_F_BROKEN) {
-		/* It ended before it had taken all that it was sent. */
-		conn_set_error(c, "%s", strerror(leg->error));
-		conn_abort(c, CLOSE_BACKEND_ABORT);
-		return;
-	}
-	conn_finish(c);
-	if (leg->flags & LEG_F_SHUT)
-		leg_close(leg);
-}
-
-static void
-leg_close(struct leg *leg)
-{
-	if (leg->state != LEG_NONE && leg->state != LEG_FAILED)
-		event_del(&leg->ev);
-	if (leg->state == LEG_UP || leg->state == LEG_CONNECTING)
-		close(leg->fd);
-	leg->state = LEG_NONE;
-	free(leg->pending);
-	leg->pending = NULL;
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The files of the service `proxy`: proxy_backend.c chooses a backend,
- * proxy_connect.c gets a connection to it, proxy.c moves bytes. What they share
- * is the leg: the backend's half of a client's connection.
+ * proxy_connect.c gets a connection to it, proxy.c moves bytes, proxy_end.c
+ * passes on ends. What they share is the leg: the backend's half of a client's
+ * connection.
  */
 #ifndef SERVICE_PROXY_INT_H
 #define SERVICE_PROXY_INT_H
@@ -51,6 +52,9 @@ enum leg_state {
 #define LEG_F_HEADER (1u << 13)	   /* the PROXY header is on its way */
 #define LEG_F_CALLED (1u << 14)	   /* proxy_connect() was called */
 #define LEG_F_HEADER_WAITS (1u << 15) /* … and pending begins with it */
+#define LEG_F_ASKED (1u << 16)	   /* the client spoke last */
+#define LEG_F_LOST (1u << 17)	   /* the client is over (conn_ops.lost) */
+#define LEG_F_CUT (1u << 18)	   /* bytes of it are lost */
 
 /* Clear text that the backend has not taken yet. */
 struct leg_pending {
@@ -70,6 +74,7 @@ struct leg {
 	unsigned failed; /* backends that would not have us */
 	int error;	/* errno of the last one; ETIMEDOUT is our time-out */
 	int fd;
+	int unsent; /* what the kernel had at the last look, client over */
 	unsigned flags;
 	enum leg_state state;
 };
@@ -103,8 +108,23 @@ void proxy_note(struct conn *);
 size_t proxy_header(struct conn *, uint8_t *buf, size_t early);
 void proxy_header_complete(uint8_t *header);
 
+/* proxy.c */
 void proxy_up(struct conn *);
 void proxy_failed(struct conn *);
 void proxy_event_cb(evutil_socket_t, short, void *);
+/* Returns how much was taken, or sets LEG_F_BROKEN. */
+size_t proxy_to_backend(struct conn *, const uint8_t *, size_t);
+void proxy_from_backend(struct conn *);
+
+/* proxy_end.c */
+void proxy_eof(struct conn *, bool orderly);
+void proxy_lost(struct conn *, bool orderly);
+void proxy_closed(struct conn *);
+void proxy_deliver(struct conn *);
+void proxy_end_to_backend(struct conn *);
+void proxy_end_from_backend(struct conn *);
+void proxy_backend_broke(struct conn *);
+void proxy_drop_pending(struct conn *);
+void proxy_leg_close(struct conn *);
 
 #endif

@@ -394,7 +394,7 @@ def test_master_killed(start, ends):
                 cut(tls)
         herd.wait_for("the workers' end",
                       lambda: all(herd.gone(pid) for pid in workers))
-        d.wait_connections(1, close="client_abort" if ends else "drain")
+        d.wait_connections(1, close="client_closed" if ends else "drain")
     with start(herd.site("echo", address=address), name="again") as d:
         clients.connect(d).close()
 

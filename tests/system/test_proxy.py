@@ -269,27 +269,3 @@ def test_backend_resets_an_upload(start):
             tls.sendall(bytes(8 * MIB))
             assert cut(tls) == b""
         d.wait_connections(1, close="backend_abort")
-
-
-def test_client_is_cut(start, path):
-    """The backend does not take a part for the whole (over TCP)."""
-    ended = []
-
-    def serve(sock):
-        try:
-            ended.append(backend.read_all(sock))
-        except ConnectionResetError:
-            ended.append("reset")
-
-    with backend.Backend(serve, path) as b, start(proxy(b.address)) as d:
-        with clients.connect(d) as tls:
-            tls.sendall(b"whole")
-            tls.unwrap().close()
-        b.wait_results(1)
-        with clients.connect(d) as tls:
-            tls.sendall(b"part")
-        b.wait_results(2)
-        # A reset cannot be sent over a Unix socket.
-        assert ended == [b"whole", "reset" if path is None else b"part"]
-        d.wait_connections(1, close="done")
-        d.wait_connections(1, close="client_abort")

@@ -314,8 +314,8 @@ static const struct {
 	bool resumes;
 } leavings[] = {
 	{ leave_done, CLOSE_DONE, true },
-	{ peer_drop, CLOSE_CLIENT_ABORT, true },
-	{ peer_reset, CLOSE_CLIENT_ABORT, true },
+	{ peer_drop, CLOSE_CLIENT_CLOSED, true },
+	{ peer_reset, CLOSE_CLIENT_CLOSED, true },
 	{ leave_idle, CLOSE_IDLE_TIMEOUT, true },
 	{ leave_with_garbage, CLOSE_PROTOCOL, false },
 };

@@ -146,7 +146,7 @@ START_TEST(connect_data)
 	client = client_connect(NULL);
 	peer_drop(client);
 	wait_for(conn_hub_count(world.hub) == 0);
-	ck_assert_uint_eq(closes(CLOSE_CLIENT_ABORT), 1);
+	ck_assert_uint_eq(closes(CLOSE_CLIENT_CLOSED), 1);
 	ck_assert_uint_eq(metric(METRIC_BACKEND_CONNECTS), 0);
 	client = client_connect(NULL);
 	peer_send_text(client, "hello");

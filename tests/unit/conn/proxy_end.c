@@ -106,30 +106,182 @@ START_TEST(backend_ends_client_leaves)
 }
 END_TEST
 
-/* A client that is cut off is no end in order for the backend. */
+/* What the backend sees of ends that are not in order, as configured. */
+static void
+wait_backend_end(bool reset)
+{
+	wait_for(server->reset || server->eof);
+	ck_assert(server->reset == reset);
+}
+
+static void
+leave(int how)
+{
+	if (how == 0)
+		peer_drop(client);
+	else if (how == 1)
+		peer_reset(client);
+	else
+		conn_hub_close(world.hub, CLOSE_DRAIN);
+}
+
 START_TEST(client_cut)
 {
+	bool reset = _i % 2 == 1;
+
+	world.site.listen.client_cut_reset = reset;
 	pair(false);
-	if (_i == 0)
-		peer_drop(client);
-	else
-		peer_reset(client);
-	wait_for(server->reset || server->eof);
-	ck_assert(server->reset);
+	leave(_i / 2);
+	wait_backend_end(reset);
+	/* It goes on as half a connection. */
+	server->finish = true;
 	wait_for(conn_hub_count(world.hub) == 0);
-	ck_assert_uint_eq(closes(CLOSE_CLIENT_ABORT), 1);
+	if (_i / 2 == 0)
+		ck_assert_uint_eq(closes(CLOSE_CLIENT_CLOSED), 1);
+	else if (_i / 2 == 1)
+		ck_assert_uint_eq(closes(CLOSE_CLIENT_ABORT), 1);
+	else
+		ck_assert_uint_eq(closes(CLOSE_DRAIN), 1);
 }
 END_TEST
 
-/* Nor is one whose connection the worker gives up. */
-START_TEST(stopped)
+/*
+ * No end overtakes the bytes before it: those that wait for the backend here,
+ * and those that wait in the kernel.
+ */
+START_TEST(cut_behind_data)
 {
-	pair(false);
-	conn_hub_close(world.hub, CLOSE_DRAIN);
+	bool local = _i % 2 == 1, reset = _i / 2 % 2 == 1;
+	struct client_how how = { .version = TLS1_2_VERSION };
+	struct conn *c;
+	size_t n;
+
+	world.site.listen.client_cut_reset = reset;
+	pair_how(&how, local);
+	server->deaf = true;
+	peer_send_noise(client, LOTS, 1);
+	peer_send_noise(server, 1000, 2); /* it must not make a reset */
+	wait_for(client->in.len == 1000);
+	wait_for(client->out.pos == client->out.len &&
+	    client->wire.pos == client->wire.len);
+	leave(_i / 4);
+	turn_for(3 * CONN_RECHECK_MS);
+	c = the_conn();
+	ck_assert(!server->eof && !server->reset);
+	server->deaf = false;
+	server->sip = 30000;
 	wait_for(server->reset || server->eof);
-	ck_assert(server->reset);
-	wait_for(client->eof || client->reset);
-	ck_assert(!client->closed);
+	/* A reset destroys what waits in the client's own system. */
+	n = metric(METRIC_BYTES_IN) - 4;
+	ck_assert(n == LOTS || (_i / 4 == 1 && n > LOTS / 4));
+	ck_assert_uint_eq(server->in.len, n);
+	ck_assert(peer_got_noise(server, n, 1));
+	ck_assert(server->reset == (reset && !local));
+	if (conn_hub_count(world.hub) > 0)
+		ck_assert_ptr_eq(the_conn(), c);
+	server->finish = true;
+	wait_for(conn_hub_count(world.hub) == 0);
+}
+END_TEST
+
+/* Only the backend's progress keeps alive what is left of a connection. */
+START_TEST(backend_never_reads)
+{
+	world.site.listen.idle_timeout = 300;
+	pair(false);
+	server->deaf = true;
+	peer_send_noise(client, 16u << 20, 1);
+	wait_for(the_conn()->flags & CONN_F_PAUSED);
+	if (_i == 1)
+		peer_reset(client);
+	wait_for(conn_hub_count(world.hub) == 0);
+	ck_assert_uint_eq(closes(CLOSE_IDLE_TIMEOUT), 1);
+	server->deaf = false;
+	wait_backend_end(true);
+}
+END_TEST
+
+/* A worker that stops leaves to the kernel what that takes. */
+START_TEST(stopped_behind_data)
+{
+	const size_t n = 100000;
+
+	pair(_i == 1);
+	server->deaf = true;
+	peer_send_noise(client, n, 1);
+	peer_send_noise(server, 1000, 2);
+	wait_for(metric(METRIC_BYTES_IN) == n + 4);
+	client->mute = true;
+	conn_hub_close(world.hub, CLOSE_STOPPED);
+	server->deaf = false;
+	wait_for(server->reset || server->eof);
+	ck_assert(server->eof && peer_got_noise(server, n, 1));
+}
+END_TEST
+
+/* A client that leaves before the backend is there, with and without data. */
+START_TEST(client_cut_before_connect)
+{
+	struct addr addr;
+	struct err err;
+	int fd;
+
+	site_proxy_backlog(1, true, 0);
+	ck_assert_int_eq(addr_parse(backends[0].text, &addr, NULL, &err), 0);
+	fd = fill_one(&addr);
+	client = client_connect(NULL);
+	wait_for(the_conn()->flags & CONN_F_READY);
+	wait_for(client->session != NULL);
+	if (_i == 0) {
+		peer_drop(client);
+		wait_for(conn_hub_count(world.hub) == 0);
+		ck_assert_uint_eq(closes(CLOSE_CLIENT_CLOSED), 1);
+	} else {
+		peer_send_text(client, "words");
+		peers_turn();
+		leave(_i - 1);
+		turn_for(30);
+		ck_assert_ptr_nonnull(backend_accept(&backends[0]));
+		wait_for((server = backend_accept(&backends[0])) != NULL);
+		wait_for(server->eof);
+		ck_assert(peer_got(server, "words"));
+		server->finish = true;
+		wait_for(conn_hub_count(world.hub) == 0);
+	}
+	close_fd(fd);
+}
+END_TEST
+
+/*
+ * A client of TLS 1.2 that has ended both ways is answered at once; one that
+ * goes on reading gets what there is.
+ */
+START_TEST(ended_both_ways)
+{
+	struct client_how how = { .version = _i % 2 == 0 ? TLS1_2_VERSION :
+	    TLS1_3_VERSION };
+	bool at_once = _i == 0;
+
+	pair_how(&how, false);
+	peer_send_text(client, "last");
+	client->finish = true;
+	wait_for(client->finished && client->wire.pos == client->wire.len);
+	if (_i < 2)
+		ck_assert_int_eq(shutdown(client->fd, SHUT_WR), 0);
+	wait_for(server->eof);
+	ck_assert(peer_got(server, "last"));
+	if (at_once) {
+		wait_for(client->closed);
+		wait_for(conn_hub_count(world.hub) == 0);
+	} else {
+		ck_assert(!client->closed);
+		peer_send_noise(server, LOTS, 1);
+		server->finish = true;
+		wait_for(client->closed);
+		ck_assert(peer_got_noise(client, LOTS, 1));
+	}
+	wait_for(conn_hub_count(world.hub) == 0);
+	ck_assert_uint_eq(closes(CLOSE_DONE), 1);
 }
 END_TEST
 
@@ -272,8 +424,12 @@ proxy_end_suite(void)
 	tcase_add_loop_test(tc, backend_ends_first, 0, 2);
 	tcase_add_loop_test(tc, backend_ends_many_records, 0, 2);
 	tcase_add_loop_test(tc, backend_ends_client_leaves, 0, 2);
-	tcase_add_loop_test(tc, client_cut, 0, 2);
-	tcase_add_test(tc, stopped);
+	tcase_add_loop_test(tc, client_cut, 0, 6);
+	tcase_add_loop_test(tc, cut_behind_data, 0, 8);
+	tcase_add_loop_test(tc, backend_never_reads, 0, 2);
+	tcase_add_loop_test(tc, stopped_behind_data, 0, 2);
+	tcase_add_loop_test(tc, client_cut_before_connect, 0, 3);
+	tcase_add_loop_test(tc, ended_both_ways, 0, 4);
 	tcase_add_loop_test(tc, client_gone_after_end, 0, 2);
 	tcase_add_loop_test(tc, backend_reset, 0, 2);
 	tcase_add_loop_test(tc, early_answer, 0, 2);

@@ -204,7 +204,7 @@ START_TEST(last_words)
 	wait_for(conn_hub_count(world.hub) == 0);
 	ck_assert_str_eq(record.events, _i == 0 ? "brdC" : "brdEC");
 	ck_assert_mem_eq(record.data, "last words", 10);
-	ck_assert_uint_eq(closes(CLOSE_CLIENT_ABORT), 1);
+	ck_assert_uint_eq(closes(CLOSE_CLIENT_CLOSED), 1);
 }
 END_TEST
 
