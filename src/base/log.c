@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +22,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/sink.h"
 #include "base/syslogger.h"
 
 #define LINE_SIZE 4096
@@ -31,10 +33,10 @@ enum log_dest { DEST_STDERR, DEST_SYSLOG, DEST_FILE };
 static struct {
 	enum log_dest dest;
 	enum log_level level;
-	int fd; /* of the file */
+	struct sink sink; /* none: standard error, at a start */
 	char *path;
 	char name[32];
-} state = { DEST_STDERR, LOGLVL_INFO, -1, NULL, "" };
+} state = { DEST_STDERR, LOGLVL_INFO, { -1, SINK_WRITE }, NULL, "" };
 
 static const struct {
 	const char *name;
@@ -59,9 +61,13 @@ static const struct {
 	{ "local6", LOG_LOCAL6 }, { "local7", LOG_LOCAL7 },
 };
 
+static void stderr_use(void);
 static void file_use(int);
 static void emit(enum log_level, int, const char *, va_list)
     __attribute__((format(printf, 3, 0)));
+static void write_line(const char *, size_t);
+static bool tell_lost(void);
+static size_t compose(char *, const char *, int, bool);
 static size_t append(char *, size_t, const char *, bool *);
 static size_t line_head(char *, size_t);
 
@@ -97,10 +103,10 @@ log_open(const char *dest, const char *facility, struct err *err)
 	struct err why;
 	int fac, fd;
 
+	sink_share();
 	if (strcmp(dest, "stderr") == 0) {
 		syslogger_close();
-		file_use(-1);
-		state.dest = DEST_STDERR;
+		stderr_use();
 		return 0;
 	}
 	if (strcmp(dest, "syslog") == 0) {
@@ -125,6 +131,7 @@ log_open(const char *dest, const char *facility, struct err *err)
 void
 log_use_file(int fd, const char *path)
 {
+	sink_share();
 	syslogger_close();
 	file_use(fd);
 	state.path = xstrdup(path);
@@ -143,15 +150,22 @@ log_reopen(struct err *err)
 	if (fd == -1)
 		return err_set(err, NULL, "log file %s: %s", state.path,
 		    why.text);
-	close(state.fd);
-	state.fd = fd;
+	sink_close(&state.sink);
+	sink_attach(&state.sink, fd);
 	return 0;
+}
+
+void
+log_stderr_changed(void)
+{
+	if (state.dest == DEST_STDERR && state.sink.fd != -1)
+		stderr_use();
 }
 
 int
 log_fd(void)
 {
-	return state.dest == DEST_FILE ? state.fd : -1;
+	return state.dest == DEST_FILE ? state.sink.fd : -1;
 }
 
 void
@@ -185,15 +199,24 @@ log_file_open(const char *path, struct err *why)
 	return fd;
 }
 
+/* What is not open is no place for a log: lines are lost, and nobody waits. */
+static void
+stderr_use(void)
+{
+	file_use(-1);
+	(void)sink_borrow(&state.sink, STDERR_FILENO);
+	state.dest = DEST_STDERR;
+}
+
 /* Take fd (-1: none) as the log file in place of the one before. */
 static void
 file_use(int fd)
 {
-	if (state.fd != -1)
-		close(state.fd);
+	sink_close(&state.sink);
 	free(state.path);
 	state.path = NULL;
-	state.fd = fd;
+	if (fd != -1)
+		sink_attach(&state.sink, fd);
 }
 
 void
@@ -209,29 +232,81 @@ log_enabled(enum log_level level)
 }
 
 void
+log_count_lost(_Atomic uint64_t *counter)
+{
+	sink_count(counter);
+}
+
+void
 log_procinit(const char *name)
 {
 	snprintf(state.name, sizeof(state.name), "%s", name);
 }
 
-/*
- * One line, one write. What does not fit is cut and says so; control
- * characters cannot end a line early or reach a terminal.
- */
 static void
 emit(enum log_level level, int error, const char *fmt, va_list ap)
 {
-	char text[LINE_SIZE], line[LINE_SIZE];
-	size_t n = 0;
-	bool cut;
+	char line[LINE_SIZE], text[LINE_SIZE];
+	size_t n;
 	int len;
 
 	if (!log_enabled(level))
 		return;
 	len = vsnprintf(text, sizeof(text), fmt, ap);
-	cut = len >= (int)sizeof(text);
+	n = compose(line, text, error, len >= (int)sizeof(text));
+	if (state.dest == DEST_SYSLOG) {
+		line[n] = '\0';
+		syslogger_write(levels[level].priority, line + 1);
+		return;
+	}
+	line[n++] = '\n';
+	write_line(line, n - 1);
+}
+
+/* The n bytes after line[0]; see sink_write(). */
+static void
+write_line(const char *line, size_t n)
+{
+	if (state.sink.fd == -1)
+		(void)!write(STDERR_FILENO, line + 1, n); /* whom to tell? */
+	else if (!tell_lost() || !sink_write(&state.sink, line, n))
+		sink_lost(errno);
+}
+
+/* The sink is back: say what is missing, where it is missing. */
+static bool
+tell_lost(void)
+{
+	char line[LINE_SIZE], text[128];
+	const char *why;
+	uint64_t lost;
+	size_t n;
+
+	if (!sink_lost_any() || (lost = sink_lost_take(&why)) == 0)
+		return true;
+	snprintf(text, sizeof(text), "%" PRIu64 " %s lost here: %s", lost,
+	    lost == 1 ? "line was" : "lines were", why);
+	n = compose(line, text, 0, false);
+	line[n] = '\n';
+	if (sink_write(&state.sink, line, n))
+		return true;
+	sink_lost_untold(lost);
+	return false;
+}
+
+/*
+ * A newline and then one line, which is one write. What does not fit is cut and
+ * says so; control characters cannot end a line early or reach a terminal.
+ * Returns where it ends; there is room for one byte more.
+ */
+static size_t
+compose(char *line, const char *text, int error, bool cut)
+{
+	size_t n = 1;
+
+	line[0] = '\n';
 	if (state.dest != DEST_SYSLOG)
-		n = line_head(line, sizeof(line));
+		n += line_head(line + 1, LINE_SIZE - 1);
 	if (state.name[0] != '\0') {
 		n = append(line, n, state.name, &cut);
 		n = append(line, n, ": ", &cut);
@@ -245,15 +320,7 @@ emit(enum log_level level, int error, const char *fmt, va_list ap)
 		memcpy(line + n, CUT, strlen(CUT));
 		n += strlen(CUT);
 	}
-	line[n] = '\0';
-	if (state.dest == DEST_SYSLOG) {
-		syslogger_write(levels[level].priority, line);
-		return;
-	}
-	line[n++] = '\n';
-	/* There is nobody to tell when the log itself cannot be written. */
-	(void)!write(state.dest == DEST_FILE ? state.fd : STDERR_FILENO, line,
-	    n);
+	return n;
 }
 
 /*
@@ -328,7 +395,7 @@ LOG_FUNCTION(log_debug, LOGLVL_DEBUG, false)
 _Noreturn static void __attribute__((format(printf, 2, 0)))
 die(int error, const char *fmt, va_list ap)
 {
-	if (state.dest == DEST_STDERR) {
+	if (state.dest == DEST_STDERR && state.sink.fd == -1) {
 		vfprintf(stderr, fmt, ap);
 		fprintf(stderr, "%s%s\n", error != 0 ? ": " : "",
 		    error != 0 ? strerror(error) : "");

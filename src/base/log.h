@@ -8,11 +8,16 @@
  * syslog gets "master: text" with its own time and pid. Each line is one
  * write(2), so that lines of several processes never mix in a file. Control
  * characters come out as \xHH, a line that is too long ends in "[cut]".
+ *
+ * Nothing here waits for whoever takes the lines; see sink.h. The next line
+ * that is taken comes after one that says how many are missing.
  */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/err.h"
 
@@ -49,6 +54,12 @@ void log_use_file(int fd, const char *path);
 /* Open the same file again (after logrotate). Nothing to do otherwise. */
 int log_reopen(struct err *);
 
+/*
+ * Standard error is another file from now on. Once log_open() has chosen it
+ * the log has a descriptor of its own for it, which never waits; see sink.h.
+ */
+void log_stderr_changed(void);
+
 /* The descriptor of the log file, -1 when the log is not a file. */
 int log_fd(void);
 
@@ -57,6 +68,9 @@ void log_adopt_fd(int fd);
 
 void log_set_level(enum log_level);
 bool log_enabled(enum log_level);
+
+/* Add the lines that this process loses to this, too. */
+void log_count_lost(_Atomic uint64_t *);
 
 /* Name of this process in every line: "master", "worker 3". */
 void log_procinit(const char *name);

@@ -3,10 +3,10 @@
 #include "config.h"
 
 #include <sys/socket.h>
-#include <sys/time.h>
 #include <sys/un.h>
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,26 +14,24 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/fd.h"
+#include "base/sink.h"
 #include "base/syslogger.h"
 
 #define NAME "tlsherd"
 #define HEAD_SIZE 64
-/* A line that waited so long is the last one to wait for a while. */
-#define SLOW_US 10000
-#define NO_WAIT_US 1000000
 
 static struct {
 	const char *path; /* NULL: not open */
 	int facility;
-	int fd;		    /* -1: not connected */
-	unsigned long lost; /* lines since one was taken */
-	int64_t no_wait;    /* until then, clock_mono_us() */
-} state = { NULL, 0, -1, 0, 0 };
+	int fd;	     /* -1: not connected */
+	bool stream; /* lines end with a NUL there */
+} state = { NULL, 0, -1, false };
 
 static bool deliver(int, const char *);
+static bool tell_lost(void);
 static bool connect_logger(void);
+static int connect_as(int);
 static bool send_line(int, const char *);
 static int format_head(int, char *, size_t);
 
@@ -41,8 +39,8 @@ void
 syslogger_open(const char *path, int facility)
 {
 	syslogger_close();
+	sink_share();
 	tzset(); /* its files are out of reach in a chroot */
-	openlog(NAME, LOG_PID, facility);
 	state.path = path;
 	state.facility = facility;
 	(void)connect_logger();
@@ -51,31 +49,34 @@ syslogger_open(const char *path, int facility)
 void
 syslogger_close(void)
 {
-	if (state.path == NULL)
-		return;
-	closelog();
 	if (state.fd != -1)
 		close(state.fd);
 	state.fd = -1;
 	state.path = NULL;
-	state.lost = 0;
 }
 
 void
 syslogger_write(int priority, const char *line)
 {
-	char text[96];
+	if (!tell_lost() || !deliver(priority, line))
+		sink_lost(errno);
+}
 
-	if (!deliver(priority, line)) {
-		state.lost++;
-		return;
-	}
-	if (state.lost == 0)
-		return;
-	snprintf(text, sizeof(text), "%lu lines before this one are lost: "
-	    "syslog was busy", state.lost);
+static bool
+tell_lost(void)
+{
+	const char *why;
+	char text[128];
+	uint64_t lost;
+
+	if (!sink_lost_any() || (lost = sink_lost_take(&why)) == 0)
+		return true;
+	snprintf(text, sizeof(text), "%" PRIu64 " %s lost here: %s", lost,
+	    lost == 1 ? "line was" : "lines were", why);
 	if (deliver(LOG_WARNING, text))
-		state.lost = 0;
+		return true;
+	sink_lost_untold(lost);
+	return false;
 }
 
 /* False: it is lost. */
@@ -90,45 +91,50 @@ deliver(int priority, const char *line)
 		close(state.fd); /* a logger that has gone */
 		state.fd = -1;
 	}
-	if (connect_logger())
-		return send_line(priority, line);
-	syslog(priority, "%s", line);
-	return true;
+	return connect_logger() && send_line(priority, line);
 }
 
 static bool
 connect_logger(void)
 {
-	const struct timeval wait = { 0, SYSLOGGER_WAIT_MS * 1000 };
-	struct sockaddr_un un = { .sun_family = AF_UNIX };
-	int fd;
-
-	if (strlen(state.path) >= sizeof(un.sun_path))
-		return false;
-	strcpy(un.sun_path, state.path);
-	if ((fd = socket(AF_UNIX, SOCK_DGRAM, 0)) == -1)
-		return false;
-	if (fd_cloexec(fd) == -1 ||
-	    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof(wait)) ==
-	    -1 ||
-	    connect(fd, (struct sockaddr *)&un, sizeof(un)) == -1) {
-		close(fd);
-		return false;
+	state.stream = false;
+	state.fd = connect_as(SOCK_DGRAM);
+	if (state.fd == -1 && errno == EPROTOTYPE) {
+		state.stream = true;
+		state.fd = connect_as(SOCK_STREAM);
 	}
-	state.fd = fd;
-	return true;
+	return state.fd != -1;
 }
 
-/* After a line that was lost, or had to wait, the next ones do not wait. */
+static int
+connect_as(int type)
+{
+	struct sockaddr_un un = { .sun_family = AF_UNIX };
+	int error, fd;
+
+	if (strlen(state.path) >= sizeof(un.sun_path)) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	strcpy(un.sun_path, state.path);
+	if ((fd = fd_socket(AF_UNIX, type, 0)) == -1)
+		return -1;
+	if (connect(fd, (struct sockaddr *)&un, sizeof(un)) == 0)
+		return fd;
+	error = errno;
+	close(fd);
+	errno = error;
+	return -1;
+}
+
+/* Of a stream that took a part, the rest of the line can only be dropped. */
 static bool
 send_line(int priority, const char *line)
 {
-	int64_t begin = clock_mono_us();
 	char head[HEAD_SIZE], *text;
 	struct iovec iov[2];
 	struct msghdr msg;
-	ssize_t n;
-	int saved;
+	ssize_t n, size;
 
 	memset(&msg, 0, sizeof(msg));
 	msg.msg_iov = iov;
@@ -137,17 +143,19 @@ send_line(int priority, const char *line)
 	iov[0].iov_len = (size_t)format_head(priority, head, sizeof(head));
 	memcpy(&text, &line, sizeof(text)); /* sendmsg(2) does not write */
 	iov[1].iov_base = text;
-	iov[1].iov_len = strlen(line);
+	iov[1].iov_len = strlen(line) + (state.stream ? 1 : 0);
+	size = (ssize_t)(iov[0].iov_len + iov[1].iov_len);
 	do
-		n = sendmsg(state.fd, &msg, MSG_NOSIGNAL |
-		    (state.lost > 0 || begin < state.no_wait ? MSG_DONTWAIT :
-		    0));
-	while (n == -1 && errno == EINTR);
-	saved = errno;
-	if (clock_mono_us() - begin > SLOW_US)
-		state.no_wait = begin + NO_WAIT_US;
-	errno = saved;
-	return n != -1;
+		n = sendmsg(state.fd, &msg, MSG_NOSIGNAL);
+	while (n == -1 && (errno == EINTR || ((errno == EAGAIN ||
+	    errno == EWOULDBLOCK) && sink_patience(state.fd))));
+	if (n == size) {
+		sink_taken();
+		return true;
+	}
+	if (n != -1)
+		errno = EPIPE;
+	return false;
 }
 
 static int

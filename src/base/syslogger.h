@@ -1,20 +1,16 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * syslog without waiting for ever. syslog(3) blocks while the system's logger
- * does not read, and a server that waits for its log does not serve. Here a
- * line waits a moment, once in a second; when that was in vain, lines are
- * dropped and counted until one is taken again, and a line behind it says how
- * many are lost.
+ * syslog without waiting. syslog(3) blocks while the system's logger does not
+ * read, and a server that waits for its log does not serve. Here lines are
+ * dropped and counted then, as sink.h has it, and the next one that is taken
+ * comes after one that says how many are lost.
  *
  * Lines are datagrams as syslog(3) sends them (RFC 3164 section 4.1, without
- * the host name). Where there is no such socket they go to syslog(3). One for
+ * the host name), or go through a stream where the logger has one. One for
  * a process; children inherit it over fork(2).
  */
 #ifndef BASE_SYSLOGGER_H
 #define BASE_SYSLOGGER_H
-
-/* How long a line waits. */
-#define SYSLOGGER_WAIT_MS 100
 
 /*
  * path: the logger's socket, /dev/log (kept, not copied); facility: as for

@@ -451,4 +451,5 @@ process_detach_stderr(void)
 		return;
 	(void)dup2(null, STDERR_FILENO);
 	close(null);
+	log_stderr_changed();
 }

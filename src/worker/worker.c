@@ -40,6 +40,7 @@ worker_main(const struct heritage *h)
 
 	snprintf(name, sizeof(name), "worker %u", h->worker);
 	log_procinit(name);
+	log_count_lost(&h->slot->metrics[METRIC_LOG_LOST]);
 	proctitle_set("%s", name);
 	worker_signals();
 	if (privs_drop(h, &err) == -1 || worker_init(&w, h, &err) == -1) {

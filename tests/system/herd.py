@@ -153,7 +153,8 @@ def limit_files(pid, n):
 
 class Daemon:
     def __init__(self, tmp, conf, *options, name="tlsherd", env=None,
-                 foreground=True, ready=True, drop=None, keep=()):
+                 foreground=True, ready=True, drop=None, keep=(),
+                 output=None):
         self.folder = tmp
         self.conf_path = os.path.join(tmp, name + ".conf")
         self.log_path = os.path.join(tmp, name + ".log")
@@ -170,6 +171,7 @@ class Daemon:
         self.environment = dict(os.environ, **(env or {}))
         self.preexec = drop
         self.inherited = keep
+        self.output = output  # instead of the log file
 
     # Life
 
@@ -177,8 +179,9 @@ class Daemon:
         with open(self.log_path, "ab") as log:
             self.child = subprocess.Popen(
                 [TLSHERD, *self.command], stdin=subprocess.DEVNULL,
-                stdout=log, stderr=log, env=self.environment,
-                start_new_session=True, preexec_fn=self.preexec,
+                stdout=self.output or log, stderr=self.output or log,
+                env=self.environment, start_new_session=True,
+                preexec_fn=self.preexec,
                 pass_fds=self.inherited)
         self.pid = self.session = self.child.pid
         try:

@@ -201,12 +201,12 @@ START_TEST(to_stderr)
 	struct err err;
 	int fd, saved;
 
-	ck_assert_int_eq(log_open("stderr", "daemon", &err), 0);
-	ck_assert_int_eq(log_fd(), -1);
-	ck_assert_int_eq(log_reopen(&err), 0);
 	saved = dup(STDERR_FILENO);
 	fd = open(test_path("stderr"), O_WRONLY | O_CREAT, 0600);
 	ck_assert_int_ne(dup2(fd, STDERR_FILENO), -1);
+	ck_assert_int_eq(log_open("stderr", "daemon", &err), 0);
+	ck_assert_int_eq(log_fd(), -1);
+	ck_assert_int_eq(log_reopen(&err), 0);
 	log_info("to stderr");
 	dup2(saved, STDERR_FILENO);
 	close(saved);

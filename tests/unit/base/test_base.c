@@ -77,6 +77,7 @@ main(int argc, char **argv)
 	srunner_add_suite(runner, pidfile_suite());
 	srunner_add_suite(runner, proctitle_suite());
 	srunner_add_suite(runner, program_suite());
+	srunner_add_suite(runner, sink_suite());
 	srunner_add_suite(runner, syslogger_suite());
 	srunner_add_suite(runner, units_suite());
 	srunner_run_all(runner, CK_ENV);

@@ -19,6 +19,7 @@ Suite *names_suite(void);
 Suite *pidfile_suite(void);
 Suite *proctitle_suite(void);
 Suite *program_suite(void);
+Suite *sink_suite(void);
 Suite *syslogger_suite(void);
 Suite *units_suite(void);
 

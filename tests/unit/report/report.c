@@ -119,7 +119,8 @@ START_TEST(status_plain)
 	    "early refused  0 claimed, 0 unknown, 0 context, 0 age, 0 name, "
 	    "0 alpn, 0 retry, 0 off, 0 busy, 0 too much\n"
 	    "clear text     1.5 KiB received, 0 bytes sent\n"
-	    "backends       0 connected, 0 failed\n");
+	    "backends       0 connected, 0 failed\n"
+	    "log            0 lines lost\n");
 }
 END_TEST
 
@@ -168,7 +169,8 @@ START_TEST(status_json)
 	    "\"early_context\":0,\"early_age\":0,\"early_name\":0,"
 	    "\"early_alpn\":0,\"early_retry\":0,\"early_off\":0,"
 	    "\"early_busy\":0,\"early_too_much\":0,\"bytes_in\":1536,\"bytes_out\":0,"
-	    "\"backend_connects\":0,\"backend_failures\":0}}\n");
+	    "\"backend_connects\":0,\"backend_failures\":0,"
+	    "\"log_lost\":0}}\n");
 }
 END_TEST
 
