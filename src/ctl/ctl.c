@@ -32,6 +32,7 @@ struct ctl_client {
 	LIST_ENTRY(ctl_client) entry;
 	struct ctl *ctl;
 	int fd;
+	bool root; /* who has connected */
 	struct event *readable;
 	struct event *writable;
 	struct event *deadline;
@@ -67,6 +68,8 @@ static void listener_close(struct ctl *);
 static bool path_is_ours(const struct ctl *);
 static void listener_ready_cb(evutil_socket_t, short, void *);
 static void listener_resume_cb(evutil_socket_t, short, void *);
+static struct ctl_client *first_to_go(const struct ctl *);
+static bool is_root(int);
 static int client_new(struct ctl *, int);
 static void client_free(struct ctl_client *);
 static void client_readable_cb(evutil_socket_t, short, void *);
@@ -193,7 +196,7 @@ listener_open(struct ctl *ctl, const struct ctl_options *opts,
 	listener = event_new(ctl->base, fd, EV_READ | EV_PERSIST,
 	    listener_ready_cb, ctl);
 	if (listener == NULL || lstat(opts->path, &st) == -1 ||
-	    (ctl->nclients < ctl->max && event_add(listener, NULL) == -1)) {
+	    event_add(listener, NULL) == -1) {
 		if (listener != NULL)
 			event_free(listener);
 		unlink(opts->path);
@@ -246,8 +249,8 @@ listener_ready_cb(evutil_socket_t fd, short what, void *arg)
 		return;
 	if (client != -1 && client_new(ctl, client) == 0) {
 		ctl->failing = false;
-		if (ctl->nclients == ctl->max)
-			event_del(ctl->listener);
+		if (ctl->nclients > ctl->max)
+			client_free(first_to_go(ctl));
 		return;
 	}
 	/* Said once, and tried again later: the loop must not spin. */
@@ -266,8 +269,46 @@ listener_resume_cb(evutil_socket_t fd, short what, void *arg)
 	struct ctl *ctl;
 
 	ctl = arg;
-	if (ctl->nclients < ctl->max)
-		event_add(ctl->listener, NULL);
+	event_add(ctl->listener, NULL);
+}
+
+/*
+ * There is one too many: those who hold their place and say nothing must not
+ * keep others out, and nobody keeps root out. Of the silent ones the oldest,
+ * which has had the most time; the newest is never it, unless root has all the
+ * other places.
+ */
+static struct ctl_client *
+first_to_go(const struct ctl *ctl)
+{
+	struct ctl_client *c, *found = NULL;
+	int rank, highest = -1;
+
+	/* The newest one is at the head. */
+	LIST_FOREACH(c, &ctl->clients, entry) {
+		rank = (c->root ? 0 : 2) + (c->answer == NULL ? 1 : 0);
+		if (c == LIST_FIRST(&ctl->clients))
+			rank = c->root ? -1 : 2;
+		if (rank >= highest) {
+			found = c;
+			highest = rank;
+		}
+	}
+	return found;
+}
+
+static bool
+is_root(int fd)
+{
+#ifdef SO_PEERCRED
+	struct ucred peer;
+	socklen_t len = sizeof(peer);
+
+	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 &&
+	    peer.uid == 0;
+#else
+	return false;
+#endif
 }
 
 static int
@@ -279,6 +320,7 @@ client_new(struct ctl *ctl, int fd)
 		return -1;
 	c->ctl = ctl;
 	c->fd = fd;
+	c->root = is_root(fd);
 	c->readable = event_new(ctl->base, fd, EV_READ | EV_PERSIST,
 	    client_readable_cb, c);
 	c->writable = event_new(ctl->base, fd, EV_WRITE | EV_PERSIST,
@@ -300,12 +342,8 @@ client_new(struct ctl *ctl, int fd)
 static void
 client_free(struct ctl_client *c)
 {
-	struct ctl *ctl;
-
-	ctl = c->ctl;
 	LIST_REMOVE(c, entry);
-	if (ctl->nclients-- == ctl->max)
-		event_add(ctl->listener, NULL);
+	c->ctl->nclients--;
 	if (c->readable != NULL)
 		event_free(c->readable);
 	if (c->writable != NULL)

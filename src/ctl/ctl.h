@@ -5,7 +5,8 @@
  *
  * No client can hold the master up: requests are bounded, answers are made in
  * one go and sent as the client takes them, every connection has a deadline,
- * and there is a limit to how many there are at a time.
+ * and there is a limit to how many there are at a time: one more takes the
+ * place of another, a silent one first, and root's last.
  */
 #ifndef CTL_CTL_H
 #define CTL_CTL_H

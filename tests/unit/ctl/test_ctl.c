@@ -345,6 +345,32 @@ START_TEST(too_many_clients)
 }
 END_TEST
 
+/* A thousand who say nothing keep nobody out, and none waits for a deadline. */
+START_TEST(silent_crowd)
+{
+	char buf[64];
+	struct ctl *ctl;
+	int fds[200], i;
+
+	opts.clients = 4;
+	opts.deadline = 60000;
+	ctl = ctl_must();
+	for (i = 0; i < 200; i++) {
+		fds[i] = client_open();
+		event_base_loop(base, EVLOOP_NONBLOCK);
+	}
+	status_must_work();
+	/* The oldest have gone, the newest are there. */
+	ck_assert_int_eq(recv(fds[0], buf, sizeof(buf), MSG_DONTWAIT), 0);
+	ck_assert_int_eq(recv(fds[195], buf, sizeof(buf), MSG_DONTWAIT), 0);
+	ck_assert_int_eq(recv(fds[198], buf, sizeof(buf), MSG_DONTWAIT), -1);
+	ck_assert_int_eq(recv(fds[199], buf, sizeof(buf), MSG_DONTWAIT), -1);
+	ctl_free(ctl);
+	for (i = 0; i < 200; i++)
+		close(fds[i]);
+}
+END_TEST
+
 START_TEST(no_descriptors)
 {
 	struct rlimit before, none;
@@ -604,6 +630,7 @@ ctl_suite(void)
 	tcase_add_test(tc, client_leaves);
 	tcase_add_test(tc, stalled_clients);
 	tcase_add_test(tc, too_many_clients);
+	tcase_add_test(tc, silent_crowd);
 	tcase_add_test(tc, no_descriptors);
 	suite_add_tcase(suite, tc);
 	tc = tcase_create("socket");
