@@ -147,8 +147,12 @@ test(const struct options *o, struct conf *conf)
 	if (o->print)
 		conf_print(conf, stdout);
 	result = master_test(&o->master, conf);
-	if (result == 0)
+	if (result == 0 && log_warned() == 0)
 		fprintf(stderr, "%s: the configuration is good\n", path);
+	else if (result == 0)
+		fprintf(stderr, "%s: the configuration is good, with %lu "
+		    "warning%s\n", path, log_warned(),
+		    log_warned() == 1 ? "" : "s");
 	free(path);
 	return result == 0 ? 0 : 1;
 }

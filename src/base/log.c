@@ -35,8 +35,9 @@ static struct {
 	enum log_level level;
 	struct sink sink; /* none: standard error, at a start */
 	char *path;
+	unsigned long warned;
 	char name[32];
-} state = { DEST_STDERR, LOGLVL_INFO, { -1, SINK_WRITE }, NULL, "" };
+} state = { DEST_STDERR, LOGLVL_INFO, { -1, SINK_WRITE }, NULL, 0, "" };
 
 static const struct {
 	const char *name;
@@ -231,6 +232,12 @@ log_enabled(enum log_level level)
 	return level <= state.level;
 }
 
+unsigned long
+log_warned(void)
+{
+	return state.warned;
+}
+
 void
 log_count_lost(_Atomic uint64_t *counter)
 {
@@ -250,6 +257,7 @@ emit(enum log_level level, int error, const char *fmt, va_list ap)
 	size_t n;
 	int len;
 
+	state.warned += level == LOGLVL_WARNING;
 	if (!log_enabled(level))
 		return;
 	len = vsnprintf(text, sizeof(text), fmt, ap);

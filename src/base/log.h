@@ -69,6 +69,9 @@ void log_adopt_fd(int fd);
 void log_set_level(enum log_level);
 bool log_enabled(enum log_level);
 
+/* How many warnings this process has logged. */
+unsigned long log_warned(void);
+
 /* Add the lines that this process loses to this, too. */
 void log_count_lost(_Atomic uint64_t *);
 

@@ -64,6 +64,11 @@ read_file(struct conf_source *source, int fd, const struct loc *from,
 		return err_set(err, from, "%s: %s", source->name,
 		    S_ISDIR(st.st_mode) ? "is a directory, not a file" :
 		    "is not a regular file");
+	if ((st.st_mode & S_IWOTH) != 0 || ((st.st_mode & S_IWGRP) != 0 &&
+	    st.st_gid != 0 && st.st_gid != getegid()))
+		return err_set(err, from, "%s: others can write to it (mode "
+		    "%04o): whoever can is master of the server", source->name,
+		    (unsigned)st.st_mode & 07777);
 	source->dev = st.st_dev;
 	source->ino = st.st_ino;
 	source->text = xcalloc(1, SIZE_MAX_FILE + 2);

@@ -26,6 +26,7 @@
 static int check_log(const struct conf_str *, struct err *);
 static int check_file(const char *, const struct conf_str *, mode_t,
     struct err *);
+static void warn_folder(const char *, const struct conf_str *);
 static int folder_of(const char *);
 static char *follow_links(const char *);
 
@@ -65,6 +66,7 @@ check_log(const struct conf_str *log, struct err *err)
 
 	if (log->value[0] != '/')
 		return 0;
+	warn_folder("log", log);
 	path = follow_links(log->value);
 	if (access(path, F_OK) == -1 && errno == ENOENT) {
 		if (folder_of(path) == -1)
@@ -90,6 +92,7 @@ check_file(const char *directive, const struct conf_str *path, mode_t type,
 
 	if (path->value == NULL)
 		return 0;
+	warn_folder(directive, path);
 	if (lstat(path->value, &st) == 0) {
 		if ((st.st_mode & S_IFMT) == type)
 			return 0;
@@ -102,6 +105,25 @@ check_file(const char *directive, const struct conf_str *path, mode_t type,
 	return err_set(err, &path->loc, "%s \"%s\": %s", directive,
 	    path->value, errno == ENOENT ? "its folder does not exist" :
 	    strerror(errno));
+}
+
+/* Where anybody can put another file in its place. */
+static void
+warn_folder(const char *directive, const struct conf_str *path)
+{
+	struct err warning;
+	struct stat st;
+	char *folder = xstrdup(path->value);
+
+	strrchr(folder, '/')[1] = '\0';
+	if (stat(folder, &st) == 0 && (st.st_mode & S_IWOTH) != 0 &&
+	    (st.st_mode & S_ISVTX) == 0) {
+		err_set(&warning, &path->loc, "%s \"%s\": others can write "
+		    "to the folder (mode %04o)", directive, path->value,
+		    (unsigned)st.st_mode & 07777);
+		log_warnx("%s", warning.text);
+	}
+	free(folder);
 }
 
 /* Is it there? 0, or -1 and errno. */

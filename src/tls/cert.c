@@ -25,7 +25,6 @@ static int key_load(SSL_CTX *, const struct tls_file *,
     const struct conf_certificate *, struct err *);
 static int key_use(SSL_CTX *, EVP_PKEY *, const char *,
     const struct conf_str *, const struct conf_str *, struct err *);
-static void check_dates(const X509 *, const struct conf_str *);
 static int refuse_password_cb(char *, int, int, void *);
 static bool end_of_certificates(void);
 
@@ -47,7 +46,16 @@ tls_cert_load(struct tls_policy *p, const struct conf_certificate *conf,
 	else if (r == 0 &&
 	    (r = tls_file_read(&key, "key", &conf->key, err)) == 0) {
 		r = key_load(p->ctx, &key, conf, err);
+		if (r == 0)
+			tls_blocks_warn(&key, "key", &conf->key, TLS_BLOCK_KEY |
+			    TLS_BLOCK_CURVE | TLS_BLOCK_CERT);
 		tls_file_wipe(&key);
+	}
+	if (r == 0) {
+		tls_blocks_warn(&chain, "chain", &conf->chain,
+		    conf->key.value != NULL ? TLS_BLOCK_CERT :
+		    TLS_BLOCK_CERT | TLS_BLOCK_KEY | TLS_BLOCK_CURVE);
+		tls_inspect(p, conf);
 	}
 	tls_file_wipe(&chain);
 	return r;
@@ -66,7 +74,7 @@ chain_load(SSL_CTX *ctx, const struct tls_file *f,
 		return tls_file_error(err, "chain", path, "%s", tls_reason());
 	r = 0;
 	for (n = 0; r == 0; n++) {
-		x = PEM_read_bio_X509(bio, NULL, refuse_password_cb, NULL);
+		x = PEM_read_bio_X509_AUX(bio, NULL, refuse_password_cb, NULL);
 		if (x == NULL)
 			break;
 		r = chain_add(ctx, x, n, path, err);
@@ -97,8 +105,7 @@ chain_add(SSL_CTX *ctx, X509 *x, int n, const struct conf_str *path,
 		return tls_file_error(err, "chain", path,
 		    "certificate %d cannot be used: %s", n + 1, tls_reason());
 	}
-	if ((ok = SSL_CTX_use_certificate(ctx, x)))
-		check_dates(x, path);
+	ok = SSL_CTX_use_certificate(ctx, x);
 	X509_free(x);
 	if (!ok)
 		return tls_file_error(err, "chain", path,
@@ -149,6 +156,13 @@ key_use(SSL_CTX *ctx, EVP_PKEY *key, const char *directive,
     const struct conf_str *path, const struct conf_str *chain,
     struct err *err)
 {
+	int n;
+
+	if (X509_check_private_key(SSL_CTX_get0_certificate(ctx), key) != 1 &&
+	    (n = tls_inspect_owner(ctx, key)) > 0)
+		return tls_file_error(err, directive, path,
+		    "the private key is that of certificate %d in \"%s\", "
+		    "which has to stand first there", n, chain->value);
 	if (X509_check_private_key(SSL_CTX_get0_certificate(ctx), key) != 1)
 		return tls_file_error(err, directive, path,
 		    "the private key is not that of the certificate in "
@@ -157,17 +171,6 @@ key_use(SSL_CTX *ctx, EVP_PKEY *key, const char *directive,
 		return tls_file_error(err, directive, path,
 		    "the private key cannot be used: %s", tls_reason());
 	return 0;
-}
-
-/* A wrong clock must not keep a server from starting: say it and go on. */
-static void
-check_dates(const X509 *x, const struct conf_str *path)
-{
-	if (X509_cmp_current_time(X509_get0_notAfter(x)) < 0)
-		tls_file_warn("chain", path, "the certificate has expired");
-	else if (X509_cmp_current_time(X509_get0_notBefore(x)) > 0)
-		tls_file_warn("chain", path,
-		    "the certificate is not valid yet");
 }
 
 /* OpenSSL's own callback would prompt on the terminal. */
@@ -179,7 +182,7 @@ refuse_password_cb(char *buf, int size, int rwflag, void *encrypted)
 	return -1;
 }
 
-/* Whether PEM_read_bio_X509() gave up because there was none left. */
+/* Whether PEM_read_bio_X509_AUX() gave up because there was none left. */
 static bool
 end_of_certificates(void)
 {

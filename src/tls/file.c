@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,6 +26,20 @@
 
 #define FILE_MAX (64u << 20) /* lists of revoked certificates grow large */
 
+/* Of warnings with the same words, so many are said one by one. */
+#define SAID_MAX 5
+#define WORDINGS 32
+
+static struct {
+	const char *fmt;
+	unsigned long n;
+} said[WORDINGS];
+static char last_folder[PATH_MAX]; /* that was looked at */
+
+static void check_folder(const char *, const struct conf_str *);
+static int check_rights(const struct stat *, const char *,
+    const struct conf_str *, struct err *);
+static bool is_said(const char *);
 static int read_all(int, struct tls_file *);
 
 int
@@ -46,6 +61,8 @@ tls_file_read(struct tls_file *f, const char *directive,
 		    strerror(errno));
 	else if (!S_ISREG(st.st_mode))
 		r = tls_file_error(err, directive, path, "not a regular file");
+	else if (check_rights(&st, directive, path, err) == -1)
+		r = -1;
 	else if (st.st_size > (off_t)FILE_MAX)
 		r = tls_file_error(err, directive, path,
 		    "larger than %u MiB", FILE_MAX >> 20);
@@ -97,11 +114,92 @@ tls_file_warn(const char *directive, const struct conf_str *path,
 	char text[512];
 	va_list ap;
 
+	if (!is_said(fmt))
+		return;
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	tls_file_error(&err, directive, path, "%s", text);
 	log_warnx("%s", err.text);
+}
+
+void
+tls_file_warned(void)
+{
+	size_t i;
+
+	last_folder[0] = '\0';
+	for (i = 0; i < WORDINGS && said[i].fmt != NULL; i++) {
+		if (said[i].n > SAID_MAX)
+			log_warnx("and %lu more like \"%s\"",
+			    said[i].n - SAID_MAX, said[i].fmt);
+		said[i].fmt = NULL;
+		said[i].n = 0;
+	}
+}
+
+/* Whether this one is to be said. */
+static bool
+is_said(const char *fmt)
+{
+	size_t i;
+
+	for (i = 0; i < WORDINGS; i++) {
+		if (said[i].fmt == NULL)
+			said[i].fmt = fmt;
+		if (said[i].fmt == fmt)
+			return ++said[i].n <= SAID_MAX;
+	}
+	return true;
+}
+
+/* A thousand files are seldom in a thousand folders: ask once. */
+static void
+check_folder(const char *directive, const struct conf_str *path)
+{
+	const char *slash = strrchr(path->value, '/');
+	char folder[PATH_MAX];
+	struct stat st;
+
+	if (slash == NULL || (size_t)(slash - path->value) >= PATH_MAX - 1)
+		return;
+	snprintf(folder, sizeof(folder), "%.*s", (int)(slash - path->value) + 1,
+	    path->value);
+	if (strcmp(folder, last_folder) == 0)
+		return;
+	strcpy(last_folder, folder);
+	if (stat(folder, &st) == 0 && (st.st_mode & S_IWOTH) != 0 &&
+	    (st.st_mode & S_ISVTX) == 0)
+		tls_file_warn(directive, path, "others can put another file in "
+		    "its place: they can write to the folder (mode %04o)",
+		    (unsigned)st.st_mode & 07777);
+}
+
+/*
+ * Whoever can write a key can be whom we say we are, so it is refused, as
+ * sshd(8) does; what others can read is a secret no more. Our own group and
+ * root's are not others, and a group that may read was chosen for that.
+ */
+static int
+check_rights(const struct stat *st, const char *directive,
+    const struct conf_str *path, struct err *err)
+{
+	bool secret = strncmp(directive, "key", 3) == 0;
+	bool theirs = st->st_gid != 0 && st->st_gid != getegid();
+	unsigned mode = st->st_mode & 07777;
+
+	if ((mode & S_IWOTH) != 0 || ((mode & S_IWGRP) != 0 && theirs)) {
+		if (secret)
+			return tls_file_error(err, directive, path, "others "
+			    "can write to it (mode %04o)", mode);
+		tls_file_warn(directive, path, "others can write to it (mode "
+		    "%04o)", mode);
+	}
+	check_folder(directive, path);
+	if (secret && (mode & S_IROTH) != 0)
+		tls_file_warn(directive, path, "others can read it (mode "
+		    "%04o)", mode);
+	return 0;
 }
 
 const char *

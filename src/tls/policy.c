@@ -70,9 +70,12 @@ tls_policy_load(struct tls_policy *p, const struct conf_certificate *conf,
 			    conf->title);
 		if ((r = tls_file_read(&ca, "ca", &conf->ca, err)) == 0)
 			r = ca_load(p, &ca, &conf->ca, err);
+		if (r == 0)
+			tls_blocks_warn(&ca, "ca", &conf->ca, TLS_BLOCK_CERT);
 		if (r == 0 && conf->crl.value != NULL &&
-		    (r = tls_file_read(&crl, "crl", &conf->crl, err)) == 0)
-			r = crl_load(p, &crl, &conf->crl, err);
+		    (r = tls_file_read(&crl, "crl", &conf->crl, err)) == 0 &&
+		    (r = crl_load(p, &crl, &conf->crl, err)) == 0)
+			tls_blocks_warn(&crl, "crl", &conf->crl, TLS_BLOCK_CRL);
 	}
 	if (r == 0 && tls_context_set(p, conf->client_certificate, &ca,
 		&crl) == -1)

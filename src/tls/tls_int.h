@@ -102,11 +102,30 @@ void tls_file_wipe(struct tls_file *);
 int tls_file_error(struct err *, const char *directive,
     const struct conf_str *, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
-/* The same to the log, as a warning. */
+/*
+ * The same to the log, as a warning. Of those with one fmt a few are said, and
+ * tls_file_warned() says how many more there were, and begins anew.
+ */
 void tls_file_warn(const char *directive, const struct conf_str *,
     const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+void tls_file_warned(void);
 /* The reason of OpenSSL's oldest error. Empties the queue. */
 const char *tls_reason(void);
+
+/* blocks.c: to the log, which blocks of a PEM file are none of these */
+enum {
+	TLS_BLOCK_CERT = 1,
+	TLS_BLOCK_CRL = 2,
+	TLS_BLOCK_KEY = 4,
+	TLS_BLOCK_CURVE = 8,
+};
+void tls_blocks_warn(const struct tls_file *, const char *directive,
+    const struct conf_str *, unsigned used);
+
+/* inspect.c: to the log, what is doubtful about a chain that is loaded */
+void tls_inspect(const struct tls_policy *, const struct conf_certificate *);
+/* Which certificate of the file, from 2 on, has that key; 0: none. */
+int tls_inspect_owner(SSL_CTX *, EVP_PKEY *);
 
 /* cert.c: chain and key into the policy's SSL_CTX */
 int tls_cert_load(struct tls_policy *, const struct conf_certificate *,

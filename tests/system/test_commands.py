@@ -13,6 +13,7 @@ import pytest
 
 import clients
 import herd
+import pki
 
 NOBODY = pwd.getpwnam("nobody")
 
@@ -370,3 +371,35 @@ def test_probe_usage(options, says):
     done = herd.run(herd.PROBE, *options, "127.0.0.1:1")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == f"tlsherd-probe: {says}\n"
+
+
+def test_configuration_doubtful(tmp):
+    """-t says what is doubtful, with its date, how much, and is content."""
+    key, chain = os.path.join(tmp, "k"), os.path.join(tmp, "c")
+    shutil.copy(pki.path("server.key"), key)
+    shutil.copy(pki.path("server.pem"), chain)
+    os.chmod(key, 0o644)
+    section = f"""certificate "default" {{
+        chain = "{chain}"
+        key = "{key}"
+        names = {{ "other.test" }}
+    }}"""
+    conf = os.path.join(tmp, "t.conf")
+    with open(conf, "w", encoding="utf-8") as f:
+        f.write(herd.site(certificate=section))
+    done = herd.run(herd.TLSHERD, "-t", "-c", conf)
+    assert done.returncode == 0, done.stderr
+    assert "others can read it (mode 0644)" in done.stderr
+    assert 'does not have the name "other.test"' in done.stderr
+    assert done.stderr.endswith("is good, with 2 warnings\n")
+    os.chmod(tmp, 0o777)
+    done = herd.run(herd.TLSHERD, "-t", "-c", conf)
+    assert "they can write to the folder (mode 0777)" in done.stderr
+    os.chmod(key, 0o606)
+    done = herd.run(herd.TLSHERD, "-t", "-c", conf)
+    assert done.returncode == 1
+    assert "others can write to it (mode 0606)" in done.stderr
+    os.chmod(conf, 0o646)
+    done = herd.run(herd.TLSHERD, "-t", "-c", conf)
+    assert done.returncode == 1
+    assert "others can write to it (mode 0646)" in done.stderr

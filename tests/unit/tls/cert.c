@@ -21,16 +21,26 @@ static const char damaged_key[] =
 static void
 setup(void)
 {
-	static const char *const both[] = { "server_a.crt", "inter.crt",
+	static const char *const both[] = { "server_a.crt", "ca1.crt",
 		"server_a.key", NULL };
 	static const char *const key_first[] = { "server_a.key",
 		"server_a.crt", NULL };
+	static const char *const inter_first[] = { "ca1.crt", "server_a.crt",
+		NULL };
+	static const char *const trusted[] = { "server_a.crt",
+		"trusted_ca.crt", NULL };
 	static const char *const second[] = { "server_a.crt", "bad.crt",
 		NULL };
 
 	shared_setup();
 	pki_join("both.pem", both);
 	pki_join("key_first.pem", key_first);
+	pki_join("inter_first.pem", inter_first);
+	pki_join("written.key", both + 2);
+	ck_assert_int_eq(chmod(pki_path("written.key"), 0606), 0);
+	pki_write_trusted("trusted.crt", PKI_SERVER_A, NID_server_auth);
+	pki_write_trusted("trusted_ca.crt", PKI_CA1, NID_server_auth);
+	pki_join("trusted_chain.pem", trusted);
 	pki_write("empty.pem", "", 0);
 	pki_write("text.pem", "hello\n", 6);
 	pki_write("bad.crt", damaged_cert, strlen(damaged_cert));
@@ -82,6 +92,11 @@ static const struct {
 	{ "server_a.crt", "server_b.key", "t.conf:12: key \"@server_b.key\": "
 	    "the private key is not that of the certificate in "
 	    "\"@server_a.crt\"" },
+	{ "inter_first.pem", "server_a.key", "t.conf:12: key "
+	    "\"@server_a.key\": the private key is that of certificate 2 in "
+	    "\"@inter_first.pem\", which has to stand first there" },
+	{ "server_a.crt", "written.key", "t.conf:12: key \"@written.key\": "
+	    "others can write to it (mode 0606)" },
 	{ "server_a.crt", "rsa.key", "t.conf:12: key \"@rsa.key\": the "
 	    "private key is not that of the certificate in "
 	    "\"@server_a.crt\"" },
@@ -152,6 +167,8 @@ static const struct {
 	{ "key_first.pem", NULL, 1 },
 	{ "server_a.crt", "parameters.key", 1 },
 	{ "rsa.crt", "rsa.key", 1 },
+	{ "trusted.crt", "server_a.key", 1 },
+	{ "trusted_chain.pem", "server_a.key", 2 },
 };
 
 /* What openssl ecparam -genkey writes: the curve comes first. */
@@ -214,13 +231,73 @@ static const struct {
 } warnings[] = {
 	{ "server_a.crt", "server_a.key", "ca1.crl", NULL },
 	{ "expired.crt", "expired.key", NULL, "t.conf:11: chain "
-	    "\"@expired.crt\": the certificate has expired\n" },
+	    "\"@expired.crt\": the certificate has expired, on 20" },
 	{ "future.crt", "future.key", NULL, "t.conf:11: chain "
-	    "\"@future.crt\": the certificate is not valid yet\n" },
+	    "\"@future.crt\": the certificate is not valid yet, but from 20" },
+	{ "client_short.crt", "client_short.key", NULL, "t.conf:11: chain "
+	    "\"@client_short.crt\": the certificate expires within 14 days, "
+	    "on 20" },
+	{ "both.pem", NULL, NULL, NULL },
+	{ "key_first.pem", NULL, NULL, NULL },
+	{ "server_a.crt", "both.pem", NULL, NULL },
+	{ "server_a.crt", "parameters.key", NULL, NULL },
+	{ "both.pem", "server_a.key", NULL, "t.conf:11: chain \"@both.pem\": "
+	    "the block \"PRIVATE KEY\" in line " },
+	{ "two_leaves.pem", "server_a.key", NULL, "t.conf:11: chain "
+	    "\"@two_leaves.pem\": certificate 2 is not a CA's, " },
+	{ "twice.pem", "server_a.key", NULL, "t.conf:11: chain "
+	    "\"@twice.pem\": certificate 2 is the server's once more" },
+	{ "foreign.pem", "server_a.key", NULL, "t.conf:11: chain "
+	    "\"@foreign.pem\": certificate 2 is foreign: " },
+	{ "with_root.pem", "server_a.key", NULL, NULL },
+	{ "unknown.pem", "server_a.key", NULL, "t.conf:11: chain "
+	    "\"@unknown.pem\": the block \"DH PARAMETERS\" in line 2 is not "
+	    "used\n" },
+	{ "half.pem", "server_a.key", NULL, "t.conf:11: chain \"@half.pem\": "
+	    "line 2 begins as a block does and does not end so" },
+	{ "server_a.crt", "two.key", NULL, "t.conf:12: key \"@two.key\": "
+	    "the private key in line 6 is not used" },
+	{ "server_a.crt", "read.key", NULL, "t.conf:12: key \"@read.key\": "
+	    "others can read it (mode 0644)\n" },
+	{ "written.crt", "server_a.key", NULL, "t.conf:11: chain "
+	    "\"@written.crt\": others can write to it (mode 0602)\n" },
+	{ "small.crt", "small.key", NULL, "t.conf:11: chain \"@small.crt\": "
+	    "the key of the certificate has only 1024 bits\n" },
 	{ "server_a.crt", "server_a.key", "old.crl", "t.conf:14: crl "
 	    "\"@old.crl\": list 1 is out of date: clients of its CA will be "
 	    "refused\n" },
 };
+
+/* Files that serve, and have something in them that does not. */
+static void
+write_doubtful(void)
+{
+	static const struct {
+		const char *file, *parts[4];
+	} joined[] = {
+		{ "two_leaves.pem", { "server_a.crt", "server_b.crt" } },
+		{ "twice.pem", { "server_a.crt", "server_a.crt", "ca1.crt" } },
+		{ "foreign.pem", { "server_a.crt", "inter2.crt" } },
+		{ "with_root.pem", { "server_a.crt", "ca1.crt" } },
+		{ "unknown.pem", { "text.pem", "dh.pem", "server_a.crt" } },
+		{ "half.pem", { "text.pem", "cut.crt", "server_a.crt" } },
+		{ "two.key", { "server_a.key", "server_b.key" } },
+		{ "read.key", { "server_a.key" } },
+		{ "written.crt", { "server_a.crt" } },
+	};
+	static const char dh[] = "-----BEGIN DH PARAMETERS-----\nAAAA\n"
+	    "-----END DH PARAMETERS-----\n";
+	static const char cut[] = "-----BEGIN CERTIFICATE---\nAAAA\n";
+	size_t i;
+
+	pki_write("dh.pem", dh, strlen(dh));
+	pki_write("cut.crt", cut, strlen(cut));
+	for (i = 0; i < COUNT(joined); i++)
+		pki_join(joined[i].file, joined[i].parts);
+	ck_assert_int_eq(chmod(pki_path("read.key"), 0644), 0);
+	ck_assert_int_eq(chmod(pki_path("written.crt"), 0602), 0);
+	pki_write_self("small", EVP_RSA_gen(1024));
+}
 
 START_TEST(test_warning)
 {
@@ -229,14 +306,21 @@ START_TEST(test_warning)
 	char line[1024];
 	FILE *fp;
 
+	static char low[] = "ECDHE-RSA-AES128-GCM-SHA256:@SECLEVEL=0";
+
 	pki_write_crl("ca1.crl", PKI_CA1, -1, 3600);
 	pki_write_crl("old.crl", PKI_CA1, -1, -3600);
+	write_parameters();
+	write_doubtful();
 	remove(pki_path("log"));
 	ck_assert_int_eq(log_open(pki_path("log"), "daemon", &err), 0);
 	log_set_level(LOGLVL_WARNING);
 	site_init(&site);
 	site.certs[0].chain.value = pki_path(warnings[_i].chain);
-	site.certs[0].key.value = pki_path(warnings[_i].key);
+	site.certs[0].key.value = warnings[_i].key == NULL ? NULL :
+	    pki_path(warnings[_i].key);
+	if (strcmp(warnings[_i].chain, "small.crt") == 0)
+		site.listen.ciphers.value = low;
 	if (warnings[_i].crl != NULL)
 		site_ask(&site.certs[0], CONF_CLIENT_CERT_REQUIRED, "ca1.crt",
 		    warnings[_i].crl);
@@ -256,6 +340,42 @@ START_TEST(test_warning)
 }
 END_TEST
 
+/* A thousand doubtful ones are not a thousand lines. */
+START_TEST(test_many_warnings)
+{
+	static char titles[SITE_CERTS][8];
+	struct conf_certificate *c;
+	unsigned lines = 0;
+	struct site site;
+	struct err err;
+	char line[1024];
+	FILE *fp;
+	int i;
+
+	remove(pki_path("log"));
+	ck_assert_int_eq(log_open(pki_path("log"), "daemon", &err), 0);
+	log_set_level(LOGLVL_WARNING);
+	site_init(&site);
+	site.certs[0].chain.value = pki_path("expired.crt");
+	site.certs[0].key.value = pki_path("expired.key");
+	for (i = 1; i < SITE_CERTS; i++) {
+		snprintf(titles[i], sizeof(titles[i]), "t%d", i);
+		c = site_add(&site, titles[i], NULL);
+		c->chain.value = pki_path("expired.crt");
+		c->key.value = pki_path("expired.key");
+	}
+	tls_front_free(site_front(&site));
+	log_set_level(LOGLVL_ERROR);
+	ck_assert_int_eq(log_open("stderr", "daemon", &err), 0);
+	fp = fopen(pki_path("log"), "r");
+	ck_assert_ptr_nonnull(fp);
+	while (fgets(line, sizeof(line), fp) != NULL)
+		lines++;
+	fclose(fp);
+	ck_assert_uint_eq(lines, 6); /* five, and how many more */
+}
+END_TEST
+
 Suite *
 cert_suite(void)
 {
@@ -271,6 +391,7 @@ cert_suite(void)
 	tcase_add_loop_test(tc, test_good, 0, COUNT(good));
 	tcase_add_test(tc, test_chain_is_the_file);
 	tcase_add_loop_test(tc, test_warning, 0, COUNT(warnings));
+	tcase_add_test(tc, test_many_warnings);
 	suite_add_tcase(s, tc);
 	return s;
 }

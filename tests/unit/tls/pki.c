@@ -9,6 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <sys/stat.h>
+
 #include <openssl/ec.h>
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
@@ -64,7 +66,7 @@ create(const char *file)
 	FILE *fp;
 
 	fp = fopen(pki_path(file), "w");
-	need(fp != NULL);
+	need(fp != NULL && fchmod(fileno(fp), 0600) == 0);
 	return fp;
 }
 
