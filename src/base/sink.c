@@ -28,7 +28,12 @@
 struct tally {
 	_Atomic uint64_t lost;
 	atomic_int error; /* of the last one */
-	atomic_bool torn;
+	/*
+	 * How often a line was torn off, and of which time it is known that
+	 * a newline came behind it. Not a flag: who ends one line would clear
+	 * it behind the back of who has just torn another.
+	 */
+	atomic_uint torn, ended;
 };
 
 static struct tally own;
@@ -57,6 +62,7 @@ sink_share(void)
 	atomic_init(&t->lost, atomic_load(&own.lost));
 	atomic_init(&t->error, atomic_load(&own.error));
 	atomic_init(&t->torn, atomic_load(&own.torn));
+	atomic_init(&t->ended, atomic_load(&own.ended));
 	tally = t;
 }
 
@@ -117,10 +123,11 @@ sink_close(struct sink *s)
 bool
 sink_write(const struct sink *s, const char *line, size_t n)
 {
-	bool torn = atomic_load_explicit(&tally->torn, memory_order_relaxed);
+	unsigned torn = atomic_load(&tally->torn);
+	bool open = torn != atomic_load(&tally->ended);
 	ssize_t r;
 
-	if (!torn)
+	if (!open)
 		line++;
 	else
 		n++;
@@ -135,9 +142,11 @@ sink_write(const struct sink *s, const char *line, size_t n)
 		r = put(s, line, n);
 	if (r <= 0)
 		return false;
+	if (open)
+		atomic_store(&tally->ended, torn);
 	/* A full disk, a terminal: a part of it stands there. */
-	if (torn || r < (ssize_t)n)
-		atomic_store(&tally->torn, r < (ssize_t)n);
+	if (r < (ssize_t)n)
+		atomic_fetch_add(&tally->torn, 1);
 	if (r < (ssize_t)n - 1) {
 		errno = s->how == SINK_WRITE ? ENOSPC : EAGAIN;
 		return false;
