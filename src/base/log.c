@@ -247,6 +247,7 @@ log_count_lost(_Atomic uint64_t *counter)
 void
 log_procinit(const char *name)
 {
+	sink_share(); /* the master's comes before its workers open the log */
 	snprintf(state.name, sizeof(state.name), "%s", name);
 }
 
