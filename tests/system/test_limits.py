@@ -124,7 +124,8 @@ def test_every_field_of_the_log(start, version):
             "alpn": "x",
             "resumed": "stateful" if version == clients.TLS13 else "id",
             "early": "none", "made_by": "0", "client_cert": "none",
-            "backend": "-", "connect_ms": "-", "in": "5", "early_in": "0",
+            "backend": "-", "backend_failed": "-", "connect_ms": "-",
+            "in": "5", "early_in": "0",
             "out": "5", "close": "client_closed", "error": "-"}
 
 

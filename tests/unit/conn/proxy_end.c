@@ -253,6 +253,61 @@ START_TEST(client_cut_before_connect)
 END_TEST
 
 /*
+ * Early data of a client that leaves in its handshake: all of them arrive; with
+ * the PROXY protocol, those that its header told of.
+ */
+START_TEST(early_then_cut)
+{
+	static char early[8001];
+	struct client_how how = { .early = early, .step = 500 };
+	bool header = _i % 2 == 1;
+	struct leg *leg;
+	size_t len = sizeof(early) - 1;
+	int tiny = 1;
+
+	memset(early, 'e', len);
+	world.site.certs[0].early.mode = CONF_EARLY_ACCEPT;
+	world.site.certs[0].early.maximum = 16384;
+	world.site.listen.proxy_protocol = header;
+	world.site.listen.connect = CONF_CONNECT_HELLO;
+	site_proxy(1, false);
+	ck_assert_int_eq(setsockopt(backends[0].fd, SOL_SOCKET, SO_RCVBUF,
+	    &tiny, sizeof(tiny)), 0);
+	client = client_connect(NULL);
+	wait_for(client->session != NULL);
+	how.session = client->session;
+	client->session = NULL;
+	client->finish = true;
+	wait_for((server = backend_accept(&backends[0])) != NULL);
+	server->finish = true;
+	wait_for(conn_hub_count(world.hub) == 0);
+
+	client = client_new(&how);
+	peer_send_early(client, early);
+	wait_for((server = backend_accept(&backends[0])) != NULL);
+	leg = conn_state(the_conn());
+	server->deaf = true;
+	ck_assert_int_eq(setsockopt(leg->fd, SOL_SOCKET, SO_SNDBUF, &tiny,
+	    sizeof(tiny)), 0);
+	wait_for(leg->pending != NULL && the_conn()->early_in == 2 * len);
+	ck_assert_ptr_nonnull(the_conn()->early);
+	leave(_i / 2);
+	turn_for(20);
+	ck_assert_int_eq(the_conn()->state, CONN_ORPHAN);
+	server->deaf = false;
+	wait_for(server->eof || server->reset);
+	ck_assert(server->eof);
+	if (header)
+		ck_assert(server->in.len > len && server->in.len < 2 * len);
+	else
+		ck_assert_uint_eq(server->in.len, 2 * len);
+	wait_for(conn_hub_count(world.hub) == 0);
+	ck_assert_uint_eq(closes(CLOSE_CLIENT_ABORT), 1);
+	SSL_SESSION_free(how.session);
+}
+END_TEST
+
+/*
  * A client of TLS 1.2 that has ended both ways is answered at once; one that
  * goes on reading gets what there is.
  */
@@ -429,6 +484,7 @@ proxy_end_suite(void)
 	tcase_add_loop_test(tc, backend_never_reads, 0, 2);
 	tcase_add_loop_test(tc, stopped_behind_data, 0, 2);
 	tcase_add_loop_test(tc, client_cut_before_connect, 0, 3);
+	tcase_add_loop_test(tc, early_then_cut, 0, 4);
 	tcase_add_loop_test(tc, ended_both_ways, 0, 4);
 	tcase_add_loop_test(tc, client_gone_after_end, 0, 2);
 	tcase_add_loop_test(tc, backend_reset, 0, 2);
