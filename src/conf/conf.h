@@ -126,6 +126,8 @@ struct conf_listen {
 	int64_t shutdown_timeout;
 	int64_t connect_timeout;
 	int64_t backend_retry; /* 0: failures are not remembered */
+	int64_t client_keepalive; /* 0: off */
+	int64_t backend_keepalive;
 	struct loc loc;
 };
 

@@ -84,6 +84,7 @@ extern const struct conf_kind conf_kind_number;	  /* int or unsigned */
 extern const struct conf_kind conf_kind_mode;	  /* int */
 extern const struct conf_kind conf_kind_size;	  /* size_t */
 extern const struct conf_kind conf_kind_duration; /* int64_t, ms */
+extern const struct conf_kind conf_kind_keepalive; /* int64_t, ms; 0: off */
 /* kind_choice.c */
 extern const struct conf_kind conf_kind_yesno;
 extern const struct conf_kind conf_kind_unknown_name;

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "base/keepalive.h"
 #include "conf/conf_int.h"
 
 #define ROW(section, type, name, flags, kind, field, min, max)		\

@@ -195,3 +195,39 @@ duration_print(const struct conf_directive *d, const void *target, FILE *fp)
 
 const struct conf_kind conf_kind_duration = { duration_add, duration_print,
 	NULL, NULL };
+
+/* off or whole seconds */
+
+static int
+keepalive_add(const struct conf_given *g, void *target)
+{
+	const struct conf_directive *d = g->directive;
+	int64_t *value = conf_field(d, target);
+	char least[32], most[32];
+
+	if (strcmp(g->text, "off") == 0) {
+		*value = 0;
+		return 0;
+	}
+	if (units_parse_duration(g->text, value) == 0 && *value >= d->min &&
+	    *value <= d->max && *value % 1000 == 0)
+		return 0;
+	units_format_duration(d->min, least, sizeof(least));
+	units_format_duration(d->max, most, sizeof(most));
+	return conf_expected(g, "off or a duration in whole seconds from %s "
+	    "to %s, such as 60s", least, most);
+}
+
+static void
+keepalive_print(const struct conf_directive *d, const void *target, FILE *fp)
+{
+	const int64_t *value = conf_const_field(d, target);
+
+	if (*value == 0)
+		fputs("off", fp);
+	else
+		duration_print(d, target, fp);
+}
+
+const struct conf_kind conf_kind_keepalive = { keepalive_add, keepalive_print,
+	NULL, NULL };

@@ -10,6 +10,7 @@
 
 #include <string.h>
 
+#include "base/keepalive.h"
 #include "base/mem.h"
 #include "conf/load_int.h"
 

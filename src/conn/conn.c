@@ -26,6 +26,7 @@
 #include <netinet/tcp.h>
 
 #include "base/clock.h"
+#include "base/keepalive.h"
 #include "conn/conn_int.h"
 #include "tls/tls.h"
 
@@ -33,6 +34,7 @@ static struct conn *make(struct conn_hub *, const struct listener *, int,
     const struct sockaddr *, socklen_t);
 static int make_tls(struct conn *);
 static void note_nodelay(struct conn *);
+static void note_keepalive(struct conn *);
 static bool step(struct conn *);
 
 int
@@ -56,6 +58,7 @@ conn_new(struct conn_hub *hub, const struct listener *listener, int fd,
 		return -1;
 	}
 	note_nodelay(c);
+	note_keepalive(c);
 	while (step(c))
 		;
 	/* Only now: the kernel shows at once whatever is there already. */
@@ -136,6 +139,24 @@ note_nodelay(struct conn *c)
 	}
 	if (hub->nodelay_inherited)
 		c->flags |= CONN_F_NODELAY;
+}
+
+/*
+ * The same, but the socket may have waited in the queue since before the
+ * option was set there.
+ */
+static void
+note_keepalive(struct conn *c)
+{
+	int64_t ms = c->listener->conf->client_keepalive;
+
+	if (ms == 0 || c->hub->keepalive_inherited ||
+	    c->client.sa.sa_family == AF_UNIX)
+		return;
+	if (keepalive_is_on(c->fd))
+		c->hub->keepalive_inherited = true;
+	else
+		(void)keepalive_set(c->fd, ms);
 }
 
 void

@@ -73,6 +73,11 @@ struct conn_ops {
 	void (*room)(struct conn *);
 	/* Some time after conn_recheck(). */
 	void (*recheck)(struct conn *);
+	/*
+	 * After conn_rest(). Between events: none of the functions below may
+	 * be called.
+	 */
+	void (*rest)(struct conn *);
 	/* The worker drains: finish as soon as it does no harm. */
 	void (*drain)(struct conn *);
 	/*
@@ -186,6 +191,8 @@ void conn_hold_early(struct conn *);
  * reset is not; asking at once would cost a system call for each request.
  */
 void conn_recheck(struct conn *);
+/* Have conn_ops.rest called once, when nothing has moved for so long. */
+void conn_rest(struct conn *, int64_t ms);
 /*
  * No more output: send close_notify behind what is under way. The client may
  * go on sending until it ends its side; then the connection closes with

@@ -158,6 +158,7 @@ struct conn {
 	uint32_t backends_failed;
 	struct conn_bound bound;
 	uint32_t unsent;   /* in the kernel at the last time-out */
+	uint32_t rest_ms;  /* of conn_rest(); 0: over */
 	uint8_t state;	   /* enum conn_state */
 	uint8_t reason;	   /* enum close_reason */
 	union {
@@ -196,6 +197,7 @@ struct conn_hub {
 	bool draining, closing;
 	bool early_close; /* the event base reports EV_CLOSED */
 	bool nodelay_known, nodelay_inherited;
+	bool keepalive_inherited;
 
 	BIO_METHOD *method;
 	BIO *bio; /* of all SSLs; see bio.c */

@@ -9,16 +9,29 @@
 #include "conn/conn_int.h"
 
 static bool moves(struct conn *);
+static int64_t rest_at(const struct conn *);
 static enum close_reason current(const struct conn *, int64_t *);
 
-/* When c times out, unless something happens before. */
+void
+conn_rest(struct conn *c, int64_t ms)
+{
+	c->rest_ms = ms < UINT32_MAX ? (uint32_t)ms : UINT32_MAX;
+}
+
+/* When c times out or rests, unless something happens before. */
 int64_t
 conn_timeout_at(const struct conn *c)
 {
 	int64_t at;
 
 	(void)current(c, &at);
-	return at;
+	return c->rest_ms == 0 || at < rest_at(c) ? at : rest_at(c);
+}
+
+static int64_t
+rest_at(const struct conn *c)
+{
+	return c->active + (int64_t)c->rest_ms * 1000;
 }
 
 void
@@ -28,6 +41,11 @@ conn_timeout(struct conn *c)
 	int64_t at;
 
 	reason = current(c, &at);
+	if (at > c->hub->now) {
+		c->rest_ms = 0;
+		c->listener->ops->rest(c);
+		return;
+	}
 	conn_enter(c);
 	if (!moves(c))
 		conn_close(c, reason);

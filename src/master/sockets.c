@@ -24,6 +24,7 @@
 
 #include "base/door.h"
 #include "base/fd.h"
+#include "base/keepalive.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "master/master_int.h"
@@ -35,6 +36,7 @@ static int bound_grow(struct bound *, size_t);
 static int set_error(const struct bound *, const struct conf_addr *,
     const char *, struct err *);
 static int set_option(int, int, int);
+static int set_keepalive(const struct bound *, int);
 static int open_one(struct bound *, const struct addr *);
 static int in_use(const struct addr *);
 
@@ -94,7 +96,8 @@ sockets_listen(struct master *m, struct err *err)
 			    b->text);
 		}
 		for (i = 0; i < b->nfds; i++)
-			if (listen(b->fds[i], b->listen->backlog) == -1)
+			if (set_keepalive(b, b->fds[i]) == -1 ||
+			    listen(b->fds[i], b->listen->backlog) == -1)
 				return set_error(b, NULL, "listen", err);
 	}
 	return 0;
@@ -279,6 +282,14 @@ set_option(int fd, int level, int name)
 }
 
 static int
+set_keepalive(const struct bound *b, int fd)
+{
+	if (addr_is_unix(&b->wanted))
+		return 0;
+	return keepalive_set(fd, b->listen->client_keepalive);
+}
+
+static int
 open_one(struct bound *b, const struct addr *addr)
 {
 	int fd, r, saved;
@@ -293,6 +304,8 @@ open_one(struct bound *b, const struct addr *addr)
 		/* Accepted sockets have it from here, where systems do that. */
 		if (r == 0)
 			r = set_option(fd, IPPROTO_TCP, TCP_NODELAY);
+		if (r == 0)
+			r = set_keepalive(b, fd);
 		if (r == 0 && addr->ss.ss_family == AF_INET6)
 			r = set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY);
 #ifdef SO_REUSEPORT

@@ -22,6 +22,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 
+#include "base/keepalive.h"
 #include "base/mem.h"
 #include "service/proxy_int.h"
 #include "service/service_int.h"
@@ -33,6 +34,7 @@ static void proxy_ready(struct conn *);
 static void proxy_data(struct conn *, const uint8_t *, size_t);
 static void proxy_room(struct conn *);
 static void proxy_recheck(struct conn *);
+static void proxy_rest(struct conn *);
 
 static bool call_backend(struct conn *);
 static void pass_on(struct conn *, const uint8_t *, size_t);
@@ -56,6 +58,7 @@ const struct conn_ops proxy_ops = {
 	.room = proxy_room,
 	.recheck = proxy_recheck,
 	.lost = proxy_lost,
+	.rest = proxy_rest,
 	.closed = proxy_closed,
 };
 
@@ -137,6 +140,8 @@ proxy_up(struct conn *c)
 	slot_add(conn_hub_slot(conn_hub(c)), METRIC_BACKEND_CONNECTS, 1);
 	proxy_note(c);
 	proxy_backend_up(c);
+	if (conn_listener(c)->conf->backend_keepalive > 0)
+		conn_rest(c, conn_listener(c)->conf->backend_keepalive);
 	if (leg->pending != NULL)
 		send_pending(c);
 	else if (leg->flags & LEG_F_CLIENT_END)
@@ -235,6 +240,17 @@ proxy_recheck(struct conn *c)
 	}
 	if (leg->flags & LEG_F_LOST)
 		proxy_deliver(c);
+}
+
+/* Only now: most connections are over before their backend is ever silent. */
+static void
+proxy_rest(struct conn *c)
+{
+	const struct leg *leg = conn_state(c);
+
+	if (leg->state == LEG_UP && !addr_is_unix(&proxy_backend(c)->addr))
+		(void)keepalive_set(leg->fd,
+		    conn_listener(c)->conf->backend_keepalive);
 }
 
 void

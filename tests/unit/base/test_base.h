@@ -12,6 +12,7 @@ Suite *addr_suite(void);
 Suite *clock_suite(void);
 Suite *err_suite(void);
 Suite *fd_suite(void);
+Suite *keepalive_suite(void);
 Suite *log_suite(void);
 Suite *mem_suite(void);
 Suite *memfile_suite(void);

@@ -19,6 +19,9 @@
 #define TITLE "expected a name of 1 to 64 characters without spaces, " \
 	"quotes, \"=\" and \"\\\""
 
+#define KEEPALIVE "expected off or a duration in whole seconds from 1s to " \
+	"9h, such as 60s"
+
 static const struct bad rows[] = {
 	/* numbers */
 	{ "workers = 0", "t.conf:1: workers \"0\": " WORKERS },
@@ -66,6 +69,14 @@ static const struct bad rows[] = {
 	{ "tickets { rotate = 5m }\nsession_cache { timeout = 65m }"
 	    LISTEN("x", ""), "t.conf:2: the timeout of sessions (65m) must be "
 	    "less than 13 times the rotate time of tickets (5m)" },
+	{ LINES("client_keepalive = 500ms"), "t.conf:3: client_keepalive "
+	    "\"500ms\": " KEEPALIVE },
+	{ LINES("backend_keepalive = 1500ms"), "t.conf:3: backend_keepalive "
+	    "\"1500ms\": " KEEPALIVE },
+	{ LINES("client_keepalive = 0"), "t.conf:3: client_keepalive \"0\": "
+	    KEEPALIVE },
+	{ LINES("backend_keepalive = 10h"), "t.conf:3: backend_keepalive "
+	    "\"10h\": " KEEPALIVE },
 	/* words */
 	{ "reuseport = maybe", "t.conf:1: reuseport \"maybe\": expected yes "
 	    "or no" },

@@ -16,6 +16,7 @@ static const char *const rows[] = {
 	"90m } tickets { rotate = 1d keys = { h, '/i j' } }\n"
 	"listen l { address = { '*:1', '[::1]:2', unix:m } backlog = 5 "
 	"unix_mode = 0600 service = proxy backend = { 127.0.0.1:3, unix:/n } "
+	"backend_retry = 0 client_keepalive = 90s backend_keepalive = off "
 	"connect = hello unknown_name = reject resumption = tickets minimum_version = TLSv1.3 "
 	"ciphers = o ciphersuites = p groups = q alpn = { h2, 'http/1.1' } "
 	"handshake_timeout = 1ms idle_timeout = 1h30m shutdown_timeout = 7 "

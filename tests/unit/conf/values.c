@@ -76,6 +76,9 @@ START_TEST(defaults)
 	ck_assert_int_eq(l->idle_timeout, 300000);
 	ck_assert_int_eq(l->shutdown_timeout, 5000);
 	ck_assert_int_eq(l->connect_timeout, 5000);
+	ck_assert_int_eq(l->backend_retry, 10000);
+	ck_assert_int_eq(l->client_keepalive, 300000);
+	ck_assert_int_eq(l->backend_keepalive, 300000);
 
 	ck_assert_uint_eq(l->ncertificates, 1);
 	c = &l->certificates[0];

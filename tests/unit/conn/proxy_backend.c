@@ -5,6 +5,7 @@
 #include <sys/resource.h>
 
 #include "base/clock.h"
+#include "base/keepalive.h"
 #include "conn/conn_int.h"
 #include "peer.h"
 #include "service/proxy_int.h"
@@ -199,6 +200,45 @@ START_TEST(impatient)
 }
 END_TEST
 
+/* Keepalive of the backend's socket: when nothing has moved for so long. */
+START_TEST(keepalive)
+{
+	struct peer *client, *server;
+	const struct leg *leg;
+	int64_t moved;
+
+	world.site.listen.backend_keepalive = 1000;
+	site_proxy(1, _i == 1);
+	client = client_connect(NULL);
+	peer_send_text(client, "hello");
+	wait_for((server = backend_accept(&backends[0])) != NULL);
+	leg = conn_state(the_conn());
+	wait_for(peer_got(server, "hello"));
+	moved = clock_mono_us();
+	ck_assert(!keepalive_is_on(leg->fd));
+	if (_i == 0)
+		wait_for(keepalive_is_on(leg->fd));
+	else
+		wait_for(the_conn()->rest_ms == 0);
+	ck_assert_int_ge(clock_mono_us() - moved, 900000);
+	ck_assert_uint_eq(the_conn()->rest_ms, 0);
+	peer_send_text(server, "world");
+	wait_for(peer_got(client, "world"));
+}
+END_TEST
+
+/* The client's: here nothing is inherited from the listening socket. */
+START_TEST(client_keepalive)
+{
+	struct client_how how = { .local = _i == 2 };
+
+	world.site.listen.client_keepalive = _i == 0 ? 0 : 60000;
+	site_proxy(1, false);
+	(void)client_connect(&how);
+	ck_assert_int_eq(keepalive_is_on(the_conn()->fd), _i == 1);
+}
+END_TEST
+
 Suite *
 proxy_backend_suite(void)
 {
@@ -215,6 +255,8 @@ proxy_backend_suite(void)
 	tcase_add_test(tc, last_resort);
 	tcase_add_test(tc, no_descriptor);
 	tcase_add_loop_test(tc, impatient, 0, 4);
+	tcase_add_loop_test(tc, keepalive, 0, 2);
+	tcase_add_loop_test(tc, client_keepalive, 0, 3);
 	suite_add_tcase(s, tc);
 	return s;
 }
