@@ -2,6 +2,7 @@
 /* tlsherd(8): options, configuration, master. */
 #include "config.h"
 
+#include <getopt.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,6 +23,12 @@
 
 #define DEFAULT_PATH SYSCONFDIR "/tlsherd/tlsherd.conf"
 
+static const struct option long_options[] = {
+	{ "help", no_argument, NULL, 'h' },
+	{ "version", no_argument, NULL, 'V' },
+	{ NULL, 0, NULL, 0 },
+};
+
 struct options {
 	struct master_options master;
 	bool test;
@@ -30,7 +37,7 @@ struct options {
 
 static void parse_options(int, char **, struct options *);
 static void print_version(void);
-_Noreturn static void usage(void);
+_Noreturn static void usage(FILE *, int);
 static int test(const struct options *, struct conf *);
 
 int
@@ -78,7 +85,8 @@ parse_options(int argc, char **argv, struct options *o)
 	size_t n = 0;
 	int c;
 
-	while ((c = getopt(argc, argv, "c:fo:tTV")) != -1) {
+	while ((c = getopt_long(argc, argv, "c:fho:tTV", long_options,
+	    NULL)) != -1) {
 		switch (c) {
 		case 'c':
 			path = optarg;
@@ -86,6 +94,8 @@ parse_options(int argc, char **argv, struct options *o)
 		case 'f':
 			o->master.foreground = true;
 			break;
+		case 'h':
+			usage(stdout, 0);
 		case 'o':
 			overrides = xreallocarray(overrides, n + 1,
 			    sizeof(*overrides));
@@ -102,11 +112,11 @@ parse_options(int argc, char **argv, struct options *o)
 			print_version();
 			exit(0);
 		default:
-			usage();
+			usage(stderr, 2);
 		}
 	}
 	if (optind < argc)
-		usage();
+		usage(stderr, 2);
 	/*
 	 * A daemon changes its folder, and a reload needs the file again: what
 	 * is found by this path then, not what a link led to at the start.
@@ -131,10 +141,10 @@ print_version(void)
 }
 
 static void
-usage(void)
+usage(FILE *fp, int status)
 {
-	fprintf(stderr, "usage: tlsherd [-fTtV] [-c file] [-o key=value]\n");
-	exit(2);
+	fprintf(fp, "usage: tlsherd [-fhTtV] [-c file] [-o key=value]\n");
+	exit(status);
 }
 
 static int

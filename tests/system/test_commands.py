@@ -114,13 +114,22 @@ def test_V():
     assert herd.run(herd.CTL, "-V").stdout == f"tlsherdctl {version}\n"
 
 
+@pytest.mark.parametrize("program", [herd.TLSHERD, herd.CTL, herd.PROBE])
+@pytest.mark.parametrize("option", ["-h", "--help"])
+def test_help(program, option):
+    done = herd.run(program, option)
+    assert done.returncode == 0
+    assert done.stdout.startswith("usage: " + os.path.basename(program))
+    assert done.stderr == ""
+
+
 @pytest.mark.parametrize("bad", [["-x"], ["word"], ["-c"], ["-t", "word"],
                                  ["--test"]])
 def test_wrong_usage(bad):
     done = tlsherd(*bad)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.endswith(
-        "usage: tlsherd [-fTtV] [-c file] [-o key=value]\n")
+        "usage: tlsherd [-fhTtV] [-c file] [-o key=value]\n")
 
 
 # tlsherdctl
