@@ -156,6 +156,7 @@ struct conf {
 	size_t nlistens;
 	char **files; /* what the loc.file point to */
 	size_t nfiles;
+	size_t size; /* of all of them, in bytes */
 };
 
 /*

@@ -17,11 +17,14 @@
 #include "conf/conf_int.h"
 
 #define SIZE_MAX_FILE ((size_t)4 << 20)
+#define SIZE_MAX_ALL ((size_t)16 << 20)
+#define FILES_MAX 20000
 #define DEPTH_MAX 16
 #define NAME_SHOWN 80 /* of an assignment, before what is wrong with it */
 
 static int read_file(struct conf_source *, int, const struct loc *,
     struct err *);
+static void to_unix(char *);
 static int check_nesting(const struct conf_source *, const struct loc *,
     struct err *);
 static const char *keep(struct conf *, const char *);
@@ -37,6 +40,10 @@ conf_source_file(struct conf_source *source, struct conf *conf,
 	memset(source, 0, sizeof(*source));
 	source->parent = parent;
 	source->has_lines = true;
+	/* Files that include several others are soon a million. */
+	if (conf->nfiles >= FILES_MAX)
+		return err_set(err, from, "there are more than %d files",
+		    FILES_MAX);
 	source->name = keep(conf, path);
 	source->folder = conf_folder(path);
 	/* Without O_NONBLOCK a pipe would keep us waiting for a writer. */
@@ -45,7 +52,14 @@ conf_source_file(struct conf_source *source, struct conf *conf,
 		return err_set(err, from, "%s: %s", path, strerror(errno));
 	rc = read_file(source, fd, from, err);
 	close(fd);
-	return rc == 0 ? check_nesting(source, from, err) : -1;
+	if (rc == -1)
+		return -1;
+	conf->size += strlen(source->text);
+	if (conf->size > SIZE_MAX_ALL)
+		return err_set(err, from, "all files together are larger than "
+		    "%zu bytes", SIZE_MAX_ALL);
+	to_unix(source->text);
+	return check_nesting(source, from, err);
 }
 
 static int
@@ -87,6 +101,20 @@ read_file(struct conf_source *source, int fd, const struct loc *from,
 		    "this a text file?");
 	source->text = xreallocarray(source->text, size + 1, 1);
 	return 0;
+}
+
+/* Some editors begin with a byte order mark, some end lines with CR LF. */
+static void
+to_unix(char *text)
+{
+	char *to = text;
+
+	if (strncmp(text, "\xef\xbb\xbf", 3) == 0)
+		text += 3;
+	for (; *text != '\0'; text++)
+		if (text[0] != '\r' || text[1] != '\n')
+			*to++ = *text;
+	*to = '\0';
 }
 
 static int

@@ -174,6 +174,42 @@ START_TEST(loops)
 }
 END_TEST
 
+/* Six levels of ten files are a million. */
+START_TEST(bomb)
+{
+	char name[32], text[128];
+	int i;
+
+	for (i = 0; i < 10; i++) {
+		snprintf(text, sizeof(text), "include('%s/%d/*')", test_dir,
+		    i + 1);
+		snprintf(name, sizeof(name), "%d", i);
+		ck_assert_int_eq(mkdir(name, 0755), 0);
+		for (name[1] = '/', name[3] = '\0', name[2] = '0';
+		    name[2] <= '9'; name[2]++)
+			test_write(name, i < 9 ? text : "");
+	}
+	assert_error("include('0/*')", "%s/8/9:1: there are more than 20000 "
+	    "files", test_dir);
+}
+END_TEST
+
+/* … and a few large ones are as bad. */
+START_TEST(large)
+{
+	FILE *fp = fopen("big", "w");
+	int i;
+
+	ck_assert_ptr_nonnull(fp);
+	for (i = 0; i < 3 << 20; i++)
+		putc(i % 80 == 79 ? '\n' : '#', fp);
+	ck_assert_int_eq(fclose(fp), 0);
+	test_refused("include(big)\ninclude(big)\ninclude(big)\ninclude(big)"
+	    "\ninclude(big)\ninclude(big)\n", "t.conf:6: all files together "
+	    "are larger than 16777216 bytes");
+}
+END_TEST
+
 Suite *
 include_suite(void)
 {
@@ -187,6 +223,8 @@ include_suite(void)
 	tcase_add_test(tc, errors);
 	tcase_add_test(tc, unreadable);
 	tcase_add_test(tc, loops);
+	tcase_add_test(tc, bomb);
+	tcase_add_test(tc, large);
 	suite_add_tcase(suite, tc);
 	return suite;
 }

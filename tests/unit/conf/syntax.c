@@ -178,6 +178,50 @@ START_TEST(garbage)
 }
 END_TEST
 
+/* With a byte order mark and CR LF, as some editors have it. */
+static void
+write_foreign(const char *name, const char *text)
+{
+	char foreign[1024] = "\xef\xbb\xbf", *p = foreign + 3;
+
+	for (; *text != '\0'; text++) {
+		if (*text == '\n')
+			*p++ = '\r';
+		*p++ = *text;
+	}
+	*p = '\0';
+	test_write(name, foreign);
+}
+
+static const char plain[] = "# \xc3\xa9\nworkers =\n3\n/*\n*/"
+    "listen x { address = '127.0.0.1:0' text = \"a\\\nb\"\n"
+    "certificate c { chain = 'a\\\nb' } } // end\n";
+
+START_TEST(editors)
+{
+	struct conf *conf;
+	struct err err;
+	char *one, *other;
+
+	conf = test_load(plain);
+	ck_assert_str_eq(conf->listens[0].text, "ab");
+	one = test_printed(conf);
+	conf_free(conf);
+	write_foreign("x.conf", plain);
+	write_foreign("t.conf", _i == 0 ? plain : "\ninclude('x.conf')\n");
+	conf = conf_load("t.conf", NULL, 0, &err);
+	ck_assert_msg(conf != NULL, "%s", err.text);
+	other = test_printed(conf);
+	conf_free(conf);
+	ck_assert_str_eq(one, other);
+	free(one);
+	free(other);
+	write_foreign("t.conf", "\n\n\"a\\\n\" = 4\n");
+	ck_assert_ptr_null(conf_load("t.conf", NULL, 0, &err));
+	ck_assert_ptr_nonnull(strstr(err.text, "t.conf:3: "));
+}
+END_TEST
+
 Suite *
 syntax_suite(void)
 {
@@ -188,6 +232,7 @@ syntax_suite(void)
 	tcase_add_test(tc, no_file);
 	tcase_add_test(tc, nul);
 	tcase_add_test(tc, large);
+	tcase_add_loop_test(tc, editors, 0, 2);
 	tcase_add_loop_test(tc, garbage, 0, 200);
 	suite_add_tcase(suite, tc);
 	return suite;
