@@ -144,6 +144,12 @@ struct conf_source {
 	ino_t ino;
 };
 
+/*
+ * processors.c: how many there are for us, at least one. root: where /proc and
+ * /sys are, "" but for tests.
+ */
+unsigned conf_processors(const char *root);
+
 /* source.c */
 /* The folder of a file: absolute, no slash at its end, to be freed. */
 char *conf_folder(const char *path);

@@ -3,16 +3,13 @@
 #include "config.h"
 
 #include <inttypes.h>
-#include <sched.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/units.h"
 #include "conf/conf_int.h"
 
 static int read_number(const char *, unsigned, const struct conf_directive *,
     unsigned *);
-static unsigned processors(void);
 
 /* int and unsigned: they look the same below INT_MAX. */
 
@@ -94,7 +91,7 @@ workers_add(const struct conf_given *g, void *target)
 
 	conf->workers_auto = strcmp(g->text, "auto") == 0;
 	if (conf->workers_auto) {
-		conf->workers = processors();
+		conf->workers = conf_processors("");
 		if (conf->workers > (unsigned)d->max)
 			conf->workers = (unsigned)d->max;
 		return 0;
@@ -118,22 +115,6 @@ workers_print(const struct conf_directive *d, const void *target, FILE *fp)
 
 const struct conf_kind conf_kind_workers = { workers_add, workers_print,
 	NULL, NULL };
-
-/* Those that this process may use: a container may have fewer than all. */
-static unsigned
-processors(void)
-{
-	long n;
-#ifdef CPU_COUNT
-	cpu_set_t set;
-
-	if (sched_getaffinity(0, sizeof(set), &set) == 0 &&
-	    CPU_COUNT(&set) > 0)
-		return (unsigned)CPU_COUNT(&set);
-#endif
-	n = sysconf(_SC_NPROCESSORS_ONLN);
-	return n > 0 ? (unsigned)n : 1;
-}
 
 /* size_t */
 

@@ -28,6 +28,7 @@ Suite *documents_suite(void);
 Suite *errors_suite(void);
 Suite *include_suite(void);
 Suite *print_suite(void);
+Suite *processors_suite(void);
 Suite *shape_suite(void);
 Suite *syntax_suite(void);
 Suite *values_suite(void);
