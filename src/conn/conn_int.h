@@ -101,6 +101,7 @@ enum conn_state {
 
 #define CONN_F_LOST (1u << 27)	    /* ops->lost was called */
 #define CONN_F_DELIVERED (1u << 28) /* … and the service is done */
+#define CONN_F_SSLV2 (1u << 31) /* its hello has the form of SSL 2.0 */
 
 /*
  * What is kept: ciphertext not yet shown to OpenSSL (rest), early data that the

@@ -94,6 +94,8 @@ static void
 fail(struct conn *c)
 {
 	tls_failed(c->ssl);
+	if (c->flags & CONN_F_SSLV2)
+		conn_set_error(c, "hello in the form of SSL 2.0");
 	conn_set_ssl_error(c);
 	conn_abort(c, c->flags & CONN_F_NOT_TLS ? CLOSE_NOT_TLS :
 	    CLOSE_HANDSHAKE);

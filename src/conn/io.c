@@ -96,14 +96,21 @@ receive(struct conn *c)
 	return n;
 }
 
-/* A record of TLS begins with its type, 20 to 23, and 3 as major version. */
+/*
+ * A record of TLS begins with its type, 20 to 23, and 3 as major version. A
+ * ClientHello may also come as SSL 2.0 had it (RFC 5246 E.2): a length with the
+ * highest bit set, 1 for client_hello, the version.
+ */
 static void
 look_at_first(struct conn *c)
 {
 	const struct conn_hub *hub = c->hub;
 
 	c->flags |= CONN_F_HEARD;
-	if (hub->in[0] < 20 || hub->in[0] > 23 ||
+	if (hub->in_len > 4 && hub->in[0] & 0x80 && hub->in[2] == 1 &&
+	    (hub->in[3] == 3 || (hub->in[3] == 0 && hub->in[4] == 2)))
+		c->flags |= CONN_F_SSLV2;
+	else if (hub->in[0] < 20 || hub->in[0] > 23 ||
 	    (hub->in_len > 1 && hub->in[1] != 3))
 		c->flags |= CONN_F_NOT_TLS;
 }

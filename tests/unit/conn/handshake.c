@@ -61,6 +61,12 @@ static const struct {
 	{ "\x16\x04\x01\0\x05hello", 10, CLOSE_NOT_TLS, 1 },
 	{ "\x16\x03\x01\x02", 4, CLOSE_CLIENT_ABORT, 1 },
 	{ "\x16\x03\x01\0\x05hello", 10, CLOSE_HANDSHAKE, 1 },
+	{ "\x80\x1c\x01\x03\x01\0\x03\0\0\0\x10\0\0\x2f" "0123456789abcdef",
+	    30, CLOSE_HANDSHAKE, 1 },
+	{ "\x80\x1c\x01\0\x02\0\x03\0\0\0\x10\1\0\x80" "0123456789abcdef",
+	    30, CLOSE_HANDSHAKE, 1 },
+	{ "\x80\x1c\x02\x03\x01\0\x03\0\0\0\x10\0\0\x2f" "0123456789abcdef",
+	    30, CLOSE_NOT_TLS, 1 },
 	{ "\x16\x03\x01\xff\xff", 5, CLOSE_HANDSHAKE, 1 },
 	{ "\x15\x03\x01\0\x02\x02\x28", 7, CLOSE_HANDSHAKE, 1 },
 };

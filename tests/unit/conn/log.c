@@ -176,6 +176,25 @@ START_TEST(version_of_a_failure)
 }
 END_TEST
 
+/* A hello of SSL 2.0: what it is, not what OpenSSL makes of it. */
+START_TEST(old_hello)
+{
+	static const char hello[] = "\x80\x1c\x01\x03\x01\0\x03\0\0\0\x10"
+	    "\0\0\x2f" "0123456789abcdef";
+	struct client_how how = { .raw = true };
+	struct peer *p;
+
+	open_log(LOGLVL_INFO);
+	world_open_service(CONF_SERVICE_ECHO);
+	p = client_new(&how);
+	peer_send(p, hello, sizeof(hello) - 1);
+	p->finish = true;
+	wait_for(conn_hub_count(world.hub) == 0);
+	(void)close_log();
+	has(" close=handshake error=hello_in_the_form_of_SSL_2.0\n");
+}
+END_TEST
+
 /* Who connects and says nothing is of no interest, nor is any, if so set. */
 START_TEST(no_line)
 {
@@ -207,6 +226,7 @@ log_suite(void)
 	tcase_add_test(tc, fields);
 	tcase_add_test(tc, line_of_a_failure);
 	tcase_add_loop_test(tc, version_of_a_failure, 0, COUNT(failures));
+	tcase_add_test(tc, old_hello);
 	tcase_add_loop_test(tc, no_line, 0, 3);
 	suite_add_tcase(s, tc);
 	return s;
