@@ -246,8 +246,8 @@ void conn_addresses(struct conn *, struct sockaddr_storage *client,
 
 /*
  * What is known of the connection. Strings are valid until it closes. Those
- * that a handshake settles are "-" before its end. sni and alpn are the
- * client's own words: quote them (conn/kv.h).
+ * that a handshake settles are "-" before its end. sni, alpn and client_cn are
+ * others' own words: quote them (conn/kv.h).
  */
 struct conn_info {
 	uint64_t id; /* unique in the worker process */
@@ -259,6 +259,8 @@ struct conn_info {
 	uint64_t early_in;   /* bytes of them */
 	int session_worker;  /* that made the session; -1: not known */
 	const char *client_certificate;
+	char client_cn[257]; /* of that, if it is "ok"; else "" */
+	char client_sha256[65];
 	char alpn[256]; /* "": none was chosen */
 	char client[ADDR_TEXT_MAX];
 };

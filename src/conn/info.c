@@ -44,6 +44,9 @@ handshake_info(struct conn *c, struct conn_info *info)
 	info->group = tls_group(c->ssl);
 	info->resumed = tls_resumed_name(tls_resumed(c->ssl));
 	info->session_worker = tls_session_worker(c->ssl);
+	tls_client_cn(c->ssl, info->client_cn, sizeof(info->client_cn));
+	tls_client_sha256(c->ssl, info->client_sha256,
+	    sizeof(info->client_sha256));
 	SSL_get0_alpn_selected(c->ssl, &alpn, &len);
 	if (alpn != NULL && len < sizeof(info->alpn))
 		memcpy(info->alpn, alpn, len);

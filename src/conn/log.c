@@ -28,7 +28,7 @@ void
 conn_log(struct conn *c)
 {
 	struct kv kv;
-	char line[3072];
+	char line[3584];
 	bool noise;
 
 	/* Health checks of load balancers look like this. */
@@ -70,6 +70,8 @@ put_fields(struct kv *kv, struct conn *c)
 	else
 		kv_text(kv, names[FIELD_MADE_BY], NULL);
 	kv_text(kv, names[FIELD_CLIENT_CERT], info.client_certificate);
+	kv_text(kv, names[FIELD_CLIENT_CN], info.client_cn);
+	kv_text(kv, names[FIELD_CLIENT_SHA256], info.client_sha256);
 }
 
 static void

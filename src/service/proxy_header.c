@@ -24,6 +24,7 @@
 #define PP2_AUTHORITY 0x02
 #define PP2_SSL 0x20
 #define PP2_SSL_VERSION 0x21
+#define PP2_SSL_CN 0x22
 #define PP2_SSL_CIPHER 0x23
 #define PP2_EARLY 0xe0
 
@@ -145,6 +146,9 @@ put_ssl(uint8_t *p, const struct conn_info *info)
 	    CLIENT_SSL | CLIENT_CERT_SESS;
 	p = put_u32(p, certificate ? 0 : 1);
 	p = put_tlv(p, PP2_SSL_VERSION, info->version, strlen(info->version));
+	if (info->client_cn[0] != '\0')
+		p = put_tlv(p, PP2_SSL_CN, info->client_cn,
+		    strlen(info->client_cn));
 	p = put_tlv(p, PP2_SSL_CIPHER, info->cipher, strlen(info->cipher));
 	length[0] = (uint8_t)((size_t)(p - start) >> 8);
 	length[1] = (uint8_t)(p - start);

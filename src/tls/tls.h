@@ -139,6 +139,14 @@ const char *tls_client_verdict(const SSL *);
 bool tls_ticket_too_large(const SSL *);
 
 /*
+ * Who the client is, by its certificate, if that is "ok"; resumed sessions have
+ * it, too. The first CN of its subject in UTF-8: "" for none, and for one with
+ * a NUL or larger than buf. The SHA-256 of the certificate in hex: 64 digits.
+ */
+void tls_client_cn(const SSL *, char *buf, size_t size);
+void tls_client_sha256(const SSL *, char *buf, size_t size);
+
+/*
  * Group of this handshake's key exchange, such as "x25519"; "-" when there was
  * none.
  */

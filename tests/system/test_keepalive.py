@@ -10,7 +10,9 @@ import pytest
 import clients
 import herd
 
-HERE, THERE = "198.51.100.1", "198.51.100.2"
+# Of the networks for benchmarks; another one for each run.
+HERE = f"198.18.{os.getpid() % 256}.1"
+THERE = f"198.18.{os.getpid() % 256}.2"
 NONE, KEEPALIVE = "00", "02"  # timers in /proc/net/tcp
 ESTABLISHED = "01"
 
@@ -113,8 +115,8 @@ def test_dead_client(start):
 
 
 LISTENER = """
-import socket
-sock = socket.create_server(("198.51.100.2", 0))
+import socket, sys
+sock = socket.create_server((sys.argv[1], 0))
 print(sock.getsockname()[1], flush=True)
 peer = sock.accept()[0]
 peer.sendall(b"x")
@@ -125,7 +127,8 @@ sock.accept()
 @pytest.mark.skipif(not herd.ROOT, reason="needs root")
 def test_dead_backend(start):
     with Link() as link, link.start(
-            sys.executable, "-c", LISTENER, stdout=subprocess.PIPE) as there:
+            sys.executable, "-c", LISTENER, THERE,
+            stdout=subprocess.PIPE) as there:
         try:
             port = int(there.stdout.readline())
             body = (f'backend = "{THERE}:{port}"\nidle_timeout = 0\n'

@@ -124,9 +124,10 @@ def test_every_field_of_the_log(start, version):
             "alpn": "x",
             "resumed": "stateful" if version == clients.TLS13 else "id",
             "early": "none", "made_by": "0", "client_cert": "none",
-            "backend": "-", "backend_failed": "-", "connect_ms": "-",
-            "in": "5", "early_in": "0",
-            "out": "5", "close": "client_closed", "error": "-"}
+            "client_cn": "-", "client_sha256": "-", "backend": "-",
+            "backend_failed": "-", "connect_ms": "-", "in": "5",
+            "early_in": "0", "out": "5", "close": "client_closed",
+            "error": "-"}
 
 
 def test_many_idle_connections(start):

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: ISC
 """What a backend hears of a connection, with proxy_protocol = v2."""
 
+import hashlib
 import os
 import socket
+import ssl
 import struct
 import threading
 
@@ -105,17 +107,27 @@ def test_unix_socket(start, tmp):
         assert set(values) == {0x20}
 
 
-def test_client_certificate(start):
+@pytest.mark.parametrize("resumption", ["stateful", "tickets"])
+def test_client_certificate(start, version, resumption):
     conf = f'client_certificate = required ca = "{pki.path("clients.pem")}"'
     with backend.Backend(expect(1)) as b, \
-            start(site(b, certificate=pki.section(
-                "default", "server", more=conf))) as d:
-        ctx = clients.context(clients.TLS13, cert="alice")
+            start(site(b, f"resumption = {resumption}",
+                       certificate=pki.section("default", "server",
+                                               more=conf))) as d:
+        ctx = clients.context(version, cert="alice")
         session = None
         for i, flags in enumerate([0x07, 0x05]):
             answer, session = clients.fetch(d, b"x", ctx=ctx, session=session)
             assert answer == b"ok\n"
-            assert b.wait_results(i + 1)[i][2][0x20][:5] == bytes([flags]) + b"\0\0\0\0"
+            ssl_value = b.wait_results(i + 1)[i][2][0x20]
+            assert ssl_value[:5] == bytes([flags]) + b"\0\0\0\0"
+            assert tlvs(ssl_value[5:])[0x22] == b"alice"
+        with open(pki.path("alice.pem"), encoding="ascii") as f:
+            der = ssl.PEM_cert_to_DER_cert(f.read())
+        lines = d.wait_connections(2, client_cn="alice", client_cert="ok")
+        assert lines[0]["resumed"] == "full" != lines[1]["resumed"]
+        assert {line["client_sha256"] for line in lines} == {
+            hashlib.sha256(der).hexdigest()}
 
 
 @pytest.mark.parametrize("mode", ["accept", "postpone"])
