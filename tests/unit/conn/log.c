@@ -60,7 +60,8 @@ static const char *const done_fields[] = {
 	" connection worker=7 id=1 client=127.0.0.1:",
 	" listener=https service=echo sni=a.example certificate=default "
 	    "version=TLSv1.3 cipher=TLS_AES_256_GCM_SHA384 group=x25519 "
-	    "alpn=a\\x20b resumed=full early=none made_by=7 client_cert=none backend=- "
+	    "alpn=a\\x20b resumed=full early=none made_by=7 client_cert=none "
+	    "client_cn=- client_sha256=- backend=- "
 	    "backend_failed=- "
 	    "handshake_ms=",
 	" connect_ms=- total_ms=",
