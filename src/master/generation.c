@@ -285,7 +285,7 @@ static int
 take_ids(struct generation *g, struct err *err)
 {
 	const char *user = g->conf->user.value, *group = g->conf->group.value;
-	struct heritage_ids *ids = &g->ids;
+	struct priv_ids *ids = &g->ids;
 
 	if (g->ids_error[0] != '\0')
 		return err_set(err, NULL, "%s", g->ids_error);

@@ -11,10 +11,8 @@
 #include "config.h"
 
 #include <errno.h>
-#include <grp.h>
 #include <limits.h>
 #include <poll.h>
-#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -63,12 +61,6 @@ static void ask_ids(const struct generation *, int);
 static void say(int, const struct answer *);
 static void take(struct generation *, const struct answer *);
 static bool want_ids(const struct generation *);
-static int look_up_ids(const struct conf *, struct heritage_ids *,
-    struct err *);
-static int look_up_group(const struct conf *, struct heritage_ids *,
-    struct err *);
-static int look_up_groups(struct heritage_ids *, const char *, struct err *);
-static bool number_parse(const char *, unsigned *);
 
 int
 lookup_begin(struct lookup *l, struct generation *g)
@@ -232,7 +224,11 @@ ask_name(size_t place, int fd)
 static void
 ask_ids(const struct generation *g, int fd)
 {
-	struct heritage_ids ids;
+	const struct conf *conf = g->conf;
+	const struct priv_word user = { conf->user.value, &conf->user.loc };
+	const struct priv_word group = { conf->group.value,
+		&conf->group.loc };
+	struct priv_ids ids;
 	struct answer a;
 	struct err err;
 	int i;
@@ -240,7 +236,7 @@ ask_ids(const struct generation *g, int fd)
 	memset(&ids, 0, sizeof(ids));
 	memset(&a, 0, sizeof(a));
 	a.ids = true;
-	if (look_up_ids(g->conf, &ids, &err) == -1) {
+	if (priv_ids_look_up(&ids, &user, &group, &err) == -1) {
 		a.type = ANSWER_FAILED;
 		snprintf(a.u.why, sizeof(a.u.why), "%.*s",
 		    (int)sizeof(a.u.why) - 1, err.text);
@@ -276,7 +272,7 @@ want_ids(const struct generation *g)
 static void
 take(struct generation *g, const struct answer *a)
 {
-	struct heritage_ids *ids = &g->ids;
+	struct priv_ids *ids = &g->ids;
 	struct name *all;
 	size_t n;
 
@@ -297,89 +293,4 @@ take(struct generation *g, const struct answer *a)
 	} else if (a->name < n && a->type == ANSWER_FAILED) {
 		name_fail(&all[a->name], a->u.why);
 	}
-}
-
-/* Not in the workers: in a chroot there may be nobody to ask. */
-static int
-look_up_ids(const struct conf *conf, struct heritage_ids *ids,
-    struct err *err)
-{
-	const struct conf_str *user = &conf->user;
-	const struct passwd *pw;
-	unsigned number;
-
-	ids->drop = geteuid() == 0;
-	ids->user = user->value;
-	if (user->value[0] == '\0') {
-		if (!ids->drop)
-			return look_up_group(conf, ids, err);
-		ids->user = DAEMON_USER;
-	}
-	pw = getpwnam(ids->user);
-	if (pw == NULL && number_parse(ids->user, &number))
-		pw = getpwuid(number);
-	if (pw == NULL)
-		return err_set(err, &user->loc, "user \"%s\" does not exist",
-		    ids->user);
-	ids->uid = pw->pw_uid;
-	ids->gid = pw->pw_gid;
-	if (look_up_group(conf, ids, err) == -1)
-		return -1;
-	return ids->drop ? look_up_groups(ids, pw->pw_name, err) : 0;
-}
-
-static int
-look_up_group(const struct conf *conf, struct heritage_ids *ids,
-    struct err *err)
-{
-	const struct conf_str *group = &conf->group;
-	const struct group *gr;
-	unsigned number;
-
-	if (group->value[0] == '\0')
-		return 0;
-	gr = getgrnam(group->value);
-	if (gr == NULL && number_parse(group->value, &number))
-		gr = getgrgid(number);
-	if (gr == NULL)
-		return err_set(err, &group->loc,
-		    "group \"%s\" does not exist", group->value);
-	ids->gid = gr->gr_gid;
-	return 0;
-}
-
-static int
-look_up_groups(struct heritage_ids *ids, const char *name, struct err *err)
-{
-	int n = 16;
-
-	for (;;) {
-		ids->ngroups = n;
-		ids->groups = xreallocarray(ids->groups, (size_t)n,
-		    sizeof(*ids->groups));
-		if (getgrouplist(name, ids->gid, ids->groups,
-		    &ids->ngroups) != -1)
-			return 0;
-		if (n >= 65536)
-			return err_set(err, NULL, "user \"%s\" is in too "
-			    "many groups", ids->user);
-		n *= 2;
-	}
-}
-
-/* Only digits; what does not fit is no number of anybody. */
-static bool
-number_parse(const char *text, unsigned *number)
-{
-	unsigned long n;
-	char *end;
-
-	if (*text < '0' || *text > '9')
-		return false;
-	errno = 0;
-	n = strtoul(text, &end, 10);
-	if (errno != 0 || *end != '\0' || n > UINT_MAX)
-		return false;
-	*number = (unsigned)n;
-	return true;
 }

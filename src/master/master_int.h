@@ -70,7 +70,7 @@ struct generation {
 	size_t loaded; /* listeners that are complete */
 	struct heritage_socket_set *sets;
 	size_t nsets;
-	struct heritage_ids ids;
+	struct priv_ids ids;
 	bool ids_known;
 	char ids_error[400]; /* why they are not to be had */
 	int log_fd; /* the log file, before it is in use; or -1 */

@@ -13,6 +13,7 @@
 
 #include "conf/conf.h"
 #include "conn/conn.h"
+#include "priv/priv.h"
 #include "stats/scoreboard.h"
 
 /*
@@ -27,23 +28,13 @@ struct heritage_socket_set {
 	bool shared;
 };
 
-/* Whom a worker becomes. Looked up by the master. */
-struct heritage_ids {
-	bool drop; /* the master is root: change to these */
-	uid_t uid;
-	gid_t gid;
-	const char *user; /* for messages */
-	gid_t *groups;	  /* all that the user is in */
-	int ngroups;
-};
-
 struct heritage {
 	const struct conf *conf;
 	struct heritage_socket_set *sets;
 	size_t nsets;
 	struct listener *listeners;
 	size_t nlisteners;
-	struct heritage_ids ids;
+	struct priv_ids ids; /* whom it becomes */
 	struct tlscache *sessions; /* NULL: none */
 	struct slot *slot;
 	unsigned worker;     /* this worker's number, from 0 */

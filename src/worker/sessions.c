@@ -55,7 +55,7 @@ worker_move(const struct heritage *h, struct tlscache *from)
 	worker_hold_signals(false);
 	proctitle_set("moving sessions");
 	fd_close_from(STDERR_FILENO + 1);
-	if (privs_drop(h, &err) == -1)
+	if (worker_become(h, &err) == -1)
 		_exit(WORKER_EXIT_SETUP);
 	error = tlscache_move(h->sessions, from, clock_wall());
 	_exit(error == TLSCACHE_OK ? 0 : WORKER_EXIT_MOVE);

@@ -43,7 +43,7 @@ worker_main(const struct heritage *h)
 	log_count_lost(&h->slot->metrics[METRIC_LOG_LOST]);
 	proctitle_set("%s", name);
 	worker_signals();
-	if (privs_drop(h, &err) == -1 || worker_init(&w, h, &err) == -1) {
+	if (worker_become(h, &err) == -1 || worker_init(&w, h, &err) == -1) {
 		control_failed(h, err.text);
 		exit(WORKER_EXIT_SETUP);
 	}
@@ -54,6 +54,15 @@ worker_main(const struct heritage *h)
 	conn_hub_free(w.hub);
 	event_base_free(w.base);
 	exit(0);
+}
+
+int
+worker_become(const struct heritage *h, struct err *err)
+{
+	const struct conf_str *path = &h->conf->chroot;
+	const struct priv_word root = { path->value, &path->loc };
+
+	return priv_drop(&h->ids, &root, err);
 }
 
 /*

@@ -89,15 +89,11 @@ void control_tell(const struct heritage *, enum control_type);
 /* In place of control_init(): why there will be no worker. */
 void control_failed(const struct heritage *, const char *why);
 
-/*
- * privs.c: chroot, change to the unprivileged user, see that there is no way
- * back. 0, or -1 with the error text.
- */
-int privs_drop(const struct heritage *, struct err *);
-
 /* worker.c: a worker's signal handlers; hold all signals back, or no more. */
 void worker_signals(void);
 void worker_hold_signals(bool);
+/* To the rights that the configuration leaves. 0, or -1 with the error text. */
+int worker_become(const struct heritage *, struct err *);
 
 /* sessions.c: wipe what has expired, if that is this worker's task. */
 int sessions_expire_init(struct worker *);

@@ -15,20 +15,20 @@
 #include <sys/prctl.h>
 #endif
 
-#include "worker/worker_int.h"
+#include "priv/priv.h"
 
-static int enter_chroot(const struct conf_str *, struct err *);
-static int become(const struct heritage_ids *, struct err *);
-static int no_way_back(const struct heritage_ids *, struct err *);
+static int enter_chroot(const struct priv_word *, struct err *);
+static int become(const struct priv_ids *, struct err *);
+static int no_way_back(const struct priv_ids *, struct err *);
 
 int
-privs_drop(const struct heritage *h, struct err *err)
+priv_drop(const struct priv_ids *ids, const struct priv_word *root,
+    struct err *err)
 {
-	if (h->conf->chroot.value != NULL &&
-	    enter_chroot(&h->conf->chroot, err) == -1)
+	if (root->text != NULL && enter_chroot(root, err) == -1)
 		return -1;
-	if (h->ids.drop &&
-	    (become(&h->ids, err) == -1 || no_way_back(&h->ids, err) == -1))
+	if (ids->drop &&
+	    (become(ids, err) == -1 || no_way_back(ids, err) == -1))
 		return -1;
 #ifdef HAVE_SYS_PRCTL_H
 	/* After setresuid(2), which sets the first one anew. */
@@ -40,16 +40,16 @@ privs_drop(const struct heritage *h, struct err *err)
 }
 
 static int
-enter_chroot(const struct conf_str *path, struct err *err)
+enter_chroot(const struct priv_word *path, struct err *err)
 {
-	if (chroot(path->value) == -1 || chdir("/") == -1)
-		return err_set(err, &path->loc, "chroot \"%s\": %s",
-		    path->value, strerror(errno));
+	if (chroot(path->text) == -1 || chdir("/") == -1)
+		return err_set(err, path->loc, "chroot \"%s\": %s",
+		    path->text, strerror(errno));
 	return 0;
 }
 
 static int
-become(const struct heritage_ids *ids, struct err *err)
+become(const struct priv_ids *ids, struct err *err)
 {
 	if (setgroups((size_t)ids->ngroups, ids->groups) == -1)
 		return err_set(err, NULL, "setgroups for user %s: %s",
@@ -64,7 +64,7 @@ become(const struct heritage_ids *ids, struct err *err)
 }
 
 static int
-no_way_back(const struct heritage_ids *ids, struct err *err)
+no_way_back(const struct priv_ids *ids, struct err *err)
 {
 	if (getuid() != ids->uid || geteuid() != ids->uid ||
 	    getgid() != ids->gid || getegid() != ids->gid)
