@@ -38,6 +38,7 @@ static void cache_unref(struct cache *);
 static int load_next(struct generation *, struct err *);
 static void listener_free(struct listener *);
 static int get_sockets(struct master *, struct generation *, struct err *);
+static void forget_sockets(struct master *, const struct generation *);
 
 struct generation *
 generation_new(struct master *m, struct conf *conf)
@@ -148,6 +149,7 @@ generation_forget(struct master *m, const struct generation *ours)
 {
 	struct generation *g, *next;
 
+	forget_sockets(m, ours);
 	for (g = TAILQ_FIRST(&m->generations); g != NULL; g = next) {
 		next = TAILQ_NEXT(g, entry);
 		if (g != ours)
@@ -381,14 +383,14 @@ get_sockets(struct master *m, struct generation *g, struct err *err)
 	for (i = n = 0; i < g->conf->nlistens; i++)
 		n += g->conf->listens[i].naddresses;
 	g->sets = xcalloc(n, sizeof(*g->sets));
-	sockets_begin(m);
+	sockets_begin(&m->sockets);
 	for (i = 0; i < g->conf->nlistens; i++) {
 		conf = &g->conf->listens[i];
 		for (j = 0; j < conf->naddresses; j++) {
-			b = sockets_get(m, g->conf, conf, &conf->addresses[j],
-			    err);
+			b = sockets_get(&m->sockets, g->conf, conf,
+			    &conf->addresses[j], err);
 			if (b == NULL) {
-				sockets_abort(m);
+				sockets_abort(&m->sockets);
 				return -1;
 			}
 			/* A copy: a later reload may open more. */
@@ -403,3 +405,18 @@ get_sockets(struct master *m, struct generation *g, struct err *err)
 	return 0;
 }
 
+/* Its own are the first ones of each set. */
+static void
+forget_sockets(struct master *m, const struct generation *g)
+{
+	struct bound *b;
+	size_t i, keep;
+
+	TAILQ_FOREACH(b, &m->sockets, entry) {
+		keep = 0;
+		for (i = 0; i < g->nsets; i++)
+			if (b->nfds > 0 && g->sets[i].fds[0] == b->fds[0])
+				keep = g->sets[i].nfds;
+		sockets_forget(b, keep);
+	}
+}

@@ -277,7 +277,7 @@ master_release(struct master *m)
 	size_t i;
 
 	observe_close(m);
-	sockets_close(m);
+	sockets_close(&m->sockets);
 	for (i = 0; i < sizeof(watched) / sizeof(watched[0]); i++)
 		if (event_initialized(&m->signals[i]))
 			event_del(&m->signals[i]);

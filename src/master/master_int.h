@@ -17,6 +17,7 @@
 #include "base/err.h"
 #include "base/pidfile.h"
 #include "conf/conf.h"
+#include "listen/listen.h"
 #include "master/master.h"
 #include "stats/scoreboard.h"
 #include "tls/tls.h"
@@ -26,30 +27,6 @@
 #define WORKERS_MAX 1024
 /* Worker processes at one time, those that finish included. */
 #define MASTER_PROCESSES_MAX (4 * 1024)
-
-/* socket_file.c: which file is ours; known false: none. */
-struct socket_file {
-	bool known;
-	dev_t dev;
-	ino_t ino;
-};
-
-/* sockets.c: the sockets of one address; they live from reload to reload. */
-struct bound {
-	TAILQ_ENTRY(bound) entry;
-	struct addr wanted; /* as configured; port 0: any */
-	struct addr actual;
-	char text[ADDR_TEXT_MAX];
-	struct socket_file file; /* of a Unix socket */
-	int *fds;
-	size_t nfds;
-	bool shared; /* one socket for all workers */
-	size_t served; /* of fds, by a generation that serves or has */
-	/* As the generation that is being made wants it: */
-	bool wanted_now;
-	const struct conf_listen *listen;
-};
-TAILQ_HEAD(bound_list, bound);
 
 /* A session cache; generations with one size have the same. */
 struct cache {
@@ -199,48 +176,6 @@ struct master {
 	struct event heartbeat;
 	struct event upkeep;	/* ticket keys, what is overdue */
 };
-
-/* sockets.c */
-
-/* Before sockets_get() for a new generation. */
-void sockets_begin(struct master *);
-/*
- * The sockets for an address of a listener: those that are there already, or
- * new ones; with SO_REUSEPORT at least one per worker. NULL and the error text.
- */
-struct bound *sockets_get(struct master *, const struct conf *,
-    const struct conf_listen *, const struct conf_addr *, struct err *);
-/*
- * The generation is ready: have all its sockets listen. 0, or -1 with the
- * error text.
- */
-int sockets_listen(struct master *, struct err *);
-/*
- * The generation is to serve now: nobody new comes in to what it does not
- * want. Is there anything of that kind? Before workers are told to finish.
- */
-bool sockets_shut(struct master *);
-/* It serves: close what it does not want. */
-void sockets_commit(struct master *);
-/* It will not: close what was opened for it. */
-void sockets_abort(struct master *);
-/* In a worker: close what its generation does not have. */
-void sockets_forget(struct master *, const struct generation *);
-/* Close all and remove the files of Unix sockets. */
-void sockets_close(struct master *);
-/* After a takeover: the files of Unix sockets are ours. */
-void sockets_adopt(struct master *);
-
-/* socket_file.c. bind and mode: 0, or -1 and errno. */
-int socket_file_bind(struct socket_file *, int fd, const struct addr *,
-    int mode);
-/* The socket that is there now is ours. */
-void socket_file_note(struct socket_file *, const struct addr *);
-/* ENOENT: it is gone, or another file is there. */
-int socket_file_mode(const struct socket_file *, const struct addr *,
-    int mode);
-/* If it is still ours. */
-void socket_file_remove(const struct socket_file *, const struct addr *);
 
 /* generation.c */
 

@@ -141,7 +141,6 @@ child(struct master *m, struct process *self, int master_end,
 	if (m->lookup.pid != 0)
 		close(m->lookup.fd);
 	pidfile_forget(m->pidfile);
-	sockets_forget(m, g);
 	generation_forget(m, g);
 	if (!m->options->foreground)
 		process_detach_stderr();

@@ -243,7 +243,7 @@ reload_commit(struct master *m)
 	struct generation *old = m->current;
 	struct err err;
 
-	if (sockets_listen(m, &err) == -1) {
+	if (sockets_listen(&m->sockets, &err) == -1) {
 		reload_abort(m, err.text);
 		return;
 	}
@@ -256,7 +256,7 @@ reload_commit(struct master *m)
 	m->names_at = clock_mono_us() + NAMES_EACH_S * 1000000;
 	reload_keys(m);
 	supervise_seat(m);
-	m->leaving = sockets_shut(m) && old != NULL;
+	m->leaving = sockets_shut(&m->sockets) && old != NULL;
 	m->leaving_until = clock_mono_us() + STOP_GRACE * 1000;
 	if (old != NULL)
 		tell_generation(m, old, CONTROL_DRAIN);
@@ -265,7 +265,7 @@ reload_commit(struct master *m)
 	change_cache(m, old);
 	change_log(m);
 	observe_locked(m);
-	sockets_commit(m);
+	sockets_commit(&m->sockets);
 	if (old == NULL) {
 		master_serving(m);
 	} else {
@@ -368,7 +368,7 @@ reload_drop(struct master *m)
 	m->state = MASTER_RUNNING;
 	if (g == NULL)
 		return;
-	sockets_abort(m);
+	sockets_abort(&m->sockets);
 	TAILQ_FOREACH(p, &m->processes, entry)
 		if (p->generation == g)
 			process_kill(p);

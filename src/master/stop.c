@@ -38,7 +38,7 @@ stop_graceful(struct master *m)
 	log_notice("finishing");
 	m->state = MASTER_FINISHING;
 	supervise_clear(m);
-	sockets_close(m);
+	sockets_close(&m->sockets);
 	TAILQ_FOREACH(p, &m->processes, entry)
 		process_tell(p, CONTROL_DRAIN, 0, -1);
 	master_deadline(m, m->current->conf->drain_timeout + STOP_GRACE);
@@ -96,7 +96,7 @@ stop_all(struct master *m)
 		reload_drop(m);
 	m->state = MASTER_STOPPING;
 	supervise_clear(m);
-	sockets_close(m);
+	sockets_close(&m->sockets);
 	TAILQ_FOREACH(p, &m->processes, entry)
 		process_signal(p, SIGTERM);
 	master_deadline(m, STOP_GRACE);

@@ -49,7 +49,7 @@ takeover(struct master *m)
 		fatalx("upgrade: %s", err.text);
 	if (logfile_use(m, m->current, &err) == -1)
 		log_errorx("%s", err.text);
-	sockets_adopt(m);
+	sockets_adopt(&m->sockets);
 	take_pidfile(m, &h);
 	take_sessions(m, h.sessions_fd);
 	take_keys(m, h.keys_fd);

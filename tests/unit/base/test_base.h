@@ -6,6 +6,8 @@
 #include <check.h>
 #include <stddef.h>
 
+#include "test_dir.h"
+
 #define COUNT(rows) ((int)(sizeof(rows) / sizeof((rows)[0])))
 
 Suite *addr_suite(void);
@@ -23,14 +25,6 @@ Suite *program_suite(void);
 Suite *sink_suite(void);
 Suite *syslogger_suite(void);
 Suite *units_suite(void);
-
-/* A folder of the test's own: a checked fixture. */
-extern char test_dir[64];
-void test_dir_setup(void);
-void test_dir_teardown(void);
-
-/* "test_dir/name", in static memory until the next call. */
-const char *test_path(const char *name);
 
 /* The text of a file, NUL-terminated; its length. Fails the test otherwise. */
 size_t test_read(const char *path, char *buf, size_t size);

@@ -2,6 +2,7 @@
 /* Runs the suites of src/conn and src/service. */
 #include "config.h"
 
+#include <err.h>
 #include <stdlib.h>
 
 #include "base/log.h"
@@ -26,8 +27,12 @@ int
 main(void)
 {
 	SRunner *runner;
+	struct err err;
 	int failed;
 
+	/* With its descriptor from the beginning: tests count them. */
+	if (log_open("stderr", "daemon", &err) == -1)
+		errx(EXIT_FAILURE, "%s", err.text);
 	log_set_level(LOGLVL_ERROR);
 	pki_setup();
 	runner = srunner_create(close_suite());

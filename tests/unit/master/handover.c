@@ -51,7 +51,7 @@ listen_on(const char *address)
 
 	memset(&a, 0, sizeof(a));
 	ck_assert_int_eq(addr_parse(address, &a.addr, NULL, &err), 0);
-	ck_assert_ptr_nonnull(sockets_get(&old, &conf, &listener, &a, &err));
+	ck_assert_ptr_nonnull(sockets_get(&old.sockets, &conf, &listener, &a, &err));
 }
 
 static struct generation *

@@ -2,46 +2,10 @@
 /* Runs the suites of src/master. */
 #include "config.h"
 
-#include <dirent.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "base/log.h"
 #include "test_master.h"
-
-static char dir[64];
-
-void
-test_dir_setup(void)
-{
-	snprintf(dir, sizeof(dir), "/tmp/test_master.XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(dir));
-}
-
-void
-test_dir_teardown(void)
-{
-	struct dirent *de;
-	DIR *d;
-
-	d = opendir(dir);
-	ck_assert_ptr_nonnull(d);
-	while ((de = readdir(d)) != NULL)
-		if (de->d_name[0] != '.')
-			unlink(test_path(de->d_name));
-	closedir(d);
-	ck_assert_int_eq(rmdir(dir), 0);
-}
-
-const char *
-test_path(const char *name)
-{
-	static char path[400];
-
-	snprintf(path, sizeof(path), "%s/%s", dir, name);
-	return path;
-}
 
 int
 main(void)
@@ -50,7 +14,7 @@ main(void)
 	int failed;
 
 	log_set_level(LOGLVL_ERROR);
-	runner = srunner_create(sockets_suite());
+	runner = srunner_create(generation_suite());
 	srunner_add_suite(runner, handover_suite());
 	srunner_add_suite(runner, logfile_suite());
 	srunner_add_suite(runner, supervise_suite());

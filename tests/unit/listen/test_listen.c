@@ -18,11 +18,14 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "master/master_int.h"
-#include "test_master.h"
+#include <check.h>
+
+#include "base/log.h"
+#include "listen/listen.h"
+#include "test_dir.h"
 
 static char name[] = "main", file[] = "a.conf", text[ADDR_TEXT_MAX + 8];
-static struct master m;
+static struct bound_list bound;
 static struct conf conf;
 static struct conf_listen listener;
 static struct err err;
@@ -31,8 +34,7 @@ static void
 setup(void)
 {
 	test_dir_setup();
-	memset(&m, 0, sizeof(m));
-	TAILQ_INIT(&m.sockets);
+	TAILQ_INIT(&bound);
 	memset(&conf, 0, sizeof(conf));
 	conf.reuseport = true;
 	conf.workers = 3;
@@ -45,7 +47,7 @@ setup(void)
 static void
 teardown(void)
 {
-	sockets_close(&m);
+	sockets_close(&bound);
 	test_dir_teardown();
 }
 
@@ -60,14 +62,14 @@ get(const char *address)
 	a.loc.file = file;
 	a.loc.line = 3;
 	ck_assert_int_eq(addr_parse(address, &a.addr, NULL, &err), 0);
-	return sockets_get(&m, &conf, &listener, &a, &err);
+	return sockets_get(&bound, &conf, &listener, &a, &err);
 }
 
 static void
 serve(void)
 {
-	ck_assert_int_eq(sockets_listen(&m, &err), 0);
-	sockets_commit(&m);
+	ck_assert_int_eq(sockets_listen(&bound, &err), 0);
+	sockets_commit(&bound);
 }
 
 /* A first generation with this address. */
@@ -76,7 +78,7 @@ first(const char *address)
 {
 	struct bound *b;
 
-	sockets_begin(&m);
+	sockets_begin(&bound);
 	b = get(address);
 	ck_assert_msg(b != NULL, "%s", err.text);
 	serve();
@@ -141,7 +143,7 @@ START_TEST(one_per_worker)
 	socklen_t len;
 	size_t i;
 
-	sockets_begin(&m);
+	sockets_begin(&bound);
 	b = get("127.0.0.1:0");
 	ck_assert_ptr_nonnull(b);
 	ck_assert(!b->shared);
@@ -187,7 +189,7 @@ START_TEST(never_shrinks)
 
 	memcpy(was, b->fds, sizeof(was));
 	conf.workers = sizes[_i].workers;
-	sockets_begin(&m);
+	sockets_begin(&bound);
 	ck_assert_ptr_eq(get("127.0.0.1:0"), b);
 	serve();
 	ck_assert_uint_eq(b->nfds, sizes[_i].sockets);
@@ -201,7 +203,7 @@ START_TEST(added_listen_late)
 	struct bound *b = first("127.0.0.1:0");
 
 	conf.workers = 4;
-	sockets_begin(&m);
+	sockets_begin(&bound);
 	ck_assert_ptr_nonnull(get("127.0.0.1:0"));
 	ck_assert_int_eq(option(b->fds[2], SO_ACCEPTCONN), 1);
 	ck_assert_int_eq(option(b->fds[3], SO_ACCEPTCONN), 0);
@@ -217,14 +219,14 @@ START_TEST(abort_closes_the_new)
 	int fd;
 
 	conf.workers = 5;
-	sockets_begin(&m);
+	sockets_begin(&bound);
 	ck_assert_ptr_nonnull(get("127.0.0.1:0"));
 	fd = b->fds[4];
 	fresh = get("127.0.0.1:0"); /* a second one with any port */
 	ck_assert_ptr_nonnull(fresh);
 	ck_assert_ptr_ne(fresh, b);
 	gone = fresh->actual;
-	sockets_abort(&m);
+	sockets_abort(&bound);
 	ck_assert_uint_eq(b->nfds, 3);
 	ck_assert(!open_fd(fd));
 	ck_assert_int_eq(try_connect(&b->actual), 0);
@@ -236,7 +238,7 @@ START_TEST(removed)
 {
 	struct addr gone = first("127.0.0.1:0")->actual;
 
-	sockets_begin(&m);
+	sockets_begin(&bound);
 	ck_assert_ptr_nonnull(get("127.0.0.2:0"));
 	ck_assert_int_eq(try_connect(&gone), 0);
 	serve();
@@ -258,13 +260,13 @@ START_TEST(address_taken)
 	addr_format((struct sockaddr *)&a.ss, a.len, address,
 	    sizeof(address));
 	conf.reuseport = taken[_i].ours;
-	sockets_begin(&m);
+	sockets_begin(&bound);
 	ck_assert_ptr_null(get(address));
 	ck_assert_ptr_nonnull(strstr(err.text, "a.conf:3: listener \"main\""));
 	ck_assert_ptr_nonnull(strstr(err.text, address));
 	ck_assert_ptr_nonnull(strstr(err.text, "Address already in use"));
-	sockets_abort(&m);
-	ck_assert(TAILQ_EMPTY(&m.sockets));
+	sockets_abort(&bound);
+	ck_assert(TAILQ_EMPTY(&bound));
 	ck_assert_int_eq(try_connect(&a), 0);
 	close(fd);
 }
@@ -283,7 +285,7 @@ START_TEST(both_families)
 	b = first("0.0.0.0:0");
 	snprintf(address, sizeof(address), "[::]:%d",
 	    ntohs(((struct sockaddr_in *)&b->actual.ss)->sin_port));
-	sockets_begin(&m);
+	sockets_begin(&bound);
 	ck_assert_ptr_nonnull(get("0.0.0.0:0"));
 	ck_assert_msg(get(address) != NULL, "%s", err.text);
 	serve();
@@ -309,12 +311,12 @@ START_TEST(unix_life)
 	ck_assert_int_eq(st.st_mode & 0777, 0640);
 	ck_assert_int_eq(try_connect(&b->actual), 0);
 	listener.unix_mode = 0600;
-	sockets_begin(&m);
+	sockets_begin(&bound);
 	ck_assert_ptr_eq(get(unix_address()), b);
 	serve();
 	ck_assert_int_eq(stat(test_path("s"), &st), 0);
 	ck_assert_int_eq(st.st_mode & 0777, 0600);
-	sockets_close(&m);
+	sockets_close(&bound);
 	ck_assert_int_eq(stat(test_path("s"), &st), -1);
 }
 END_TEST
@@ -335,9 +337,9 @@ START_TEST(unix_taken)
 	int fd;
 
 	fd = stranger(unix_address(), false, &a);
-	sockets_begin(&m);
+	sockets_begin(&bound);
 	ck_assert_ptr_null(get(unix_address()));
-	sockets_abort(&m);
+	sockets_abort(&bound);
 	ck_assert_int_eq(try_connect(&a), 0);
 	close(fd);
 }
@@ -351,46 +353,30 @@ START_TEST(unix_other_file)
 	fd = open(test_path("s"), O_CREAT | O_WRONLY, 0600);
 	ck_assert_int_ne(fd, -1);
 	close(fd);
-	sockets_begin(&m);
+	sockets_begin(&bound);
 	ck_assert_ptr_null(get(unix_address()));
-	sockets_abort(&m);
+	sockets_abort(&bound);
 	ck_assert_int_eq(stat(test_path("s"), &st), 0);
 	ck_assert(S_ISREG(st.st_mode));
 }
 END_TEST
 
-/* A worker of the running generation that is forked during a reload. */
 START_TEST(forget)
 {
-	struct heritage_socket_set set;
-	struct bound *b = first("127.0.0.1:0"), *other;
-	struct generation g;
+	struct bound *b = first("127.0.0.1:0");
 
-	memset(&set, 0, sizeof(set));
-	set.nfds = b->nfds;
-	set.fds = calloc(b->nfds, sizeof(*set.fds));
-	ck_assert_ptr_nonnull(set.fds);
-	memcpy(set.fds, b->fds, b->nfds * sizeof(*set.fds));
-	memset(&g, 0, sizeof(g));
-	g.sets = &set;
-	g.nsets = 1;
 	conf.workers = 4;
-	sockets_begin(&m);
+	sockets_begin(&bound);
 	ck_assert_ptr_nonnull(get("127.0.0.1:0"));
-	other = get("127.0.0.2:0");
-	ck_assert_ptr_nonnull(other);
-	sockets_forget(&m, &g);
+	sockets_forget(b, 3);
 	ck_assert(open_fd(b->fds[0]));
 	ck_assert(open_fd(b->fds[2]));
 	ck_assert(!open_fd(b->fds[3]));
-	ck_assert(!open_fd(other->fds[0]));
 	b->nfds = 3;
-	other->nfds = 0;
-	free(set.fds);
 }
 END_TEST
 
-Suite *
+static Suite *
 sockets_suite(void)
 {
 	Suite *s = suite_create("sockets");
@@ -414,4 +400,17 @@ sockets_suite(void)
 	tcase_add_test(tc, forget);
 	suite_add_tcase(s, tc);
 	return s;
+}
+
+int
+main(void)
+{
+	SRunner *runner = srunner_create(sockets_suite());
+	int failed;
+
+	log_set_level(LOGLVL_ERROR);
+	srunner_run_all(runner, CK_ENV);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

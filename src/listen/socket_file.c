@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
-#include "master/master_int.h"
+#include "listen/listen.h"
 
 static const char *path_of(const struct addr *);
 static int remove_left_over(const struct addr *);

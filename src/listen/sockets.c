@@ -27,11 +27,11 @@
 #include "base/keepalive.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "master/master_int.h"
+#include "listen/listen.h"
 
-static struct bound *bound_find(struct master *, const struct addr *);
+static struct bound *bound_find(struct bound_list *, const struct addr *);
 static void bound_shut(struct bound *);
-static void bound_free(struct master *, struct bound *);
+static void bound_free(struct bound_list *, struct bound *);
 static int bound_grow(struct bound *, size_t);
 static int set_error(const struct bound *, const struct conf_addr *,
     const char *, struct err *);
@@ -41,28 +41,28 @@ static int open_one(struct bound *, const struct addr *);
 static int in_use(const struct addr *);
 
 void
-sockets_begin(struct master *m)
+sockets_begin(struct bound_list *list)
 {
 	struct bound *b;
 
-	TAILQ_FOREACH(b, &m->sockets, entry)
+	TAILQ_FOREACH(b, list, entry)
 		b->wanted_now = false;
 }
 
 struct bound *
-sockets_get(struct master *m, const struct conf *conf,
+sockets_get(struct bound_list *list, const struct conf *conf,
     const struct conf_listen *listen, const struct conf_addr *address,
     struct err *err)
 {
 	struct bound *b;
 	size_t n;
 
-	b = bound_find(m, &address->addr);
+	b = bound_find(list, &address->addr);
 	if (b == NULL) {
 		b = xcalloc(1, sizeof(*b));
 		b->wanted = b->actual = address->addr;
 		b->shared = !conf->reuseport || addr_is_unix(&b->wanted);
-		TAILQ_INSERT_TAIL(&m->sockets, b, entry);
+		TAILQ_INSERT_TAIL(list, b, entry);
 	}
 	b->wanted_now = true;
 	b->listen = listen;
@@ -79,12 +79,12 @@ sockets_get(struct master *m, const struct conf *conf,
  * serve them; those that were there get a new backlog and mode.
  */
 int
-sockets_listen(struct master *m, struct err *err)
+sockets_listen(struct bound_list *list, struct err *err)
 {
 	struct bound *b;
 	size_t i;
 
-	TAILQ_FOREACH(b, &m->sockets, entry) {
+	TAILQ_FOREACH(b, list, entry) {
 		if (!b->wanted_now)
 			continue;
 		if (addr_is_unix(&b->wanted) &&
@@ -104,12 +104,12 @@ sockets_listen(struct master *m, struct err *err)
 }
 
 bool
-sockets_shut(struct master *m)
+sockets_shut(struct bound_list *list)
 {
 	struct bound *b;
 	bool any = false;
 
-	TAILQ_FOREACH(b, &m->sockets, entry) {
+	TAILQ_FOREACH(b, list, entry) {
 		if (b->wanted_now)
 			continue;
 		bound_shut(b);
@@ -119,15 +119,15 @@ sockets_shut(struct master *m)
 }
 
 void
-sockets_commit(struct master *m)
+sockets_commit(struct bound_list *list)
 {
 	struct bound *b, *next;
 
-	for (b = TAILQ_FIRST(&m->sockets); b != NULL; b = next) {
+	for (b = TAILQ_FIRST(list); b != NULL; b = next) {
 		next = TAILQ_NEXT(b, entry);
 		if (!b->wanted_now) {
 			log_notice("no longer listening on %s", b->text);
-			bound_free(m, b);
+			bound_free(list, b);
 			continue;
 		}
 		if (b->served == 0)
@@ -139,62 +139,54 @@ sockets_commit(struct master *m)
 }
 
 void
-sockets_abort(struct master *m)
+sockets_abort(struct bound_list *list)
 {
 	struct bound *b, *next;
 
-	for (b = TAILQ_FIRST(&m->sockets); b != NULL; b = next) {
+	for (b = TAILQ_FIRST(list); b != NULL; b = next) {
 		next = TAILQ_NEXT(b, entry);
 		b->listen = NULL;
 		while (b->nfds > b->served && b->served > 0)
 			close(b->fds[--b->nfds]);
 		if (b->served == 0)
-			bound_free(m, b);
-	}
-}
-
-/* The sockets of a generation are the first ones of each set. */
-void
-sockets_forget(struct master *m, const struct generation *g)
-{
-	struct bound *b;
-	size_t i, keep;
-
-	TAILQ_FOREACH(b, &m->sockets, entry) {
-		keep = 0;
-		for (i = 0; i < g->nsets; i++)
-			if (b->nfds > 0 && g->sets[i].fds[0] == b->fds[0])
-				keep = g->sets[i].nfds;
-		for (i = keep; i < b->nfds; i++)
-			close(b->fds[i]);
+			bound_free(list, b);
 	}
 }
 
 void
-sockets_close(struct master *m)
+sockets_forget(struct bound *b, size_t keep)
 {
-	struct bound *b;
+	size_t i;
 
-	while ((b = TAILQ_FIRST(&m->sockets)) != NULL)
-		bound_free(m, b);
+	for (i = keep; i < b->nfds; i++)
+		close(b->fds[i]);
 }
 
 void
-sockets_adopt(struct master *m)
+sockets_close(struct bound_list *list)
 {
 	struct bound *b;
 
-	TAILQ_FOREACH(b, &m->sockets, entry)
+	while ((b = TAILQ_FIRST(list)) != NULL)
+		bound_free(list, b);
+}
+
+void
+sockets_adopt(struct bound_list *list)
+{
+	struct bound *b;
+
+	TAILQ_FOREACH(b, list, entry)
 		if (addr_is_unix(&b->wanted))
 			socket_file_note(&b->file, &b->wanted);
 }
 
 static struct bound *
-bound_find(struct master *m, const struct addr *addr)
+bound_find(struct bound_list *list, const struct addr *addr)
 {
 	struct bound *b;
 
-	TAILQ_FOREACH(b, &m->sockets, entry)
+	TAILQ_FOREACH(b, list, entry)
 		if (!b->wanted_now && addr_equal(&b->wanted, addr))
 			return b;
 	return NULL;
@@ -213,7 +205,7 @@ bound_shut(struct bound *b)
 
 /* Whoever has other copies, the workers above all, empties the queues. */
 static void
-bound_free(struct master *m, struct bound *b)
+bound_free(struct bound_list *list, struct bound *b)
 {
 	size_t i;
 
@@ -221,7 +213,7 @@ bound_free(struct master *m, struct bound *b)
 	for (i = 0; i < b->nfds; i++)
 		close(b->fds[i]);
 	free(b->fds);
-	TAILQ_REMOVE(&m->sockets, b, entry);
+	TAILQ_REMOVE(list, b, entry);
 	free(b);
 }
 
