@@ -84,4 +84,11 @@ int socket_file_mode(const struct socket_file *, const struct addr *,
 /* If it is still ours. */
 void socket_file_remove(const struct socket_file *, const struct addr *);
 
+/*
+ * holder.c. Who listens at an address, as words that go behind "in use"; "" where
+ * the system does not tell.
+ */
+#define HOLDER_TEXT_MAX 160
+void holder_text(const struct addr *, char *buf, size_t size);
+
 #endif

@@ -258,11 +258,16 @@ set_error(const struct bound *b, const struct conf_addr *address,
 	const char *text = address != NULL ? address->text : b->text;
 	const char *number = address != NULL ? address->number : text;
 	bool name = strcmp(text, number) != 0;
+	char holder[HOLDER_TEXT_MAX] = "";
+	int error = errno;
 
+	if (error == EADDRINUSE)
+		holder_text(address != NULL ? &address->addr : &b->actual,
+		    holder, sizeof(holder));
 	return err_set(err, address != NULL ? &address->loc : &b->listen->loc,
-	    "listener \"%s\", address %s%s%s%s: %s: %s", b->listen->name,
+	    "listener \"%s\", address %s%s%s%s: %s: %s%s", b->listen->name,
 	    text, name ? " (" : "", name ? number : "", name ? ")" : "", call,
-	    strerror(errno));
+	    strerror(error), holder);
 }
 
 static int

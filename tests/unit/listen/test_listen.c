@@ -8,11 +8,14 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 
+#include <arpa/inet.h>
 #include <netinet/in.h>
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -376,6 +379,55 @@ START_TEST(forget)
 }
 END_TEST
 
+#ifdef __linux__
+static void
+child_listens(int fd, int hello)
+{
+	if (listen(fd, 1) == -1 || write(hello, "", 1) != 1)
+		_exit(1);
+	for (;;)
+		pause();
+}
+
+/* Another process has it, in a way that only /proc can tell, and is stopped. */
+START_TEST(holder_is_told)
+{
+	static const char *const hosts[] = { "127.0.0.1", "0.0.0.0" };
+	struct sockaddr_in sin = { .sin_family = AF_INET };
+	char address[32], expected[64], byte;
+	socklen_t len = sizeof(sin);
+	int fd, hello[2], status;
+	pid_t pid;
+
+	inet_pton(AF_INET, hosts[_i], &sin.sin_addr);
+	fd = socket(AF_INET, SOCK_STREAM, 0);
+	ck_assert_int_eq(bind(fd, (struct sockaddr *)&sin, len), 0);
+	ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&sin, &len), 0);
+	ck_assert_int_eq(pipe(hello), 0);
+	if ((pid = fork()) == 0)
+		child_listens(fd, hello[1]);
+	close(fd);
+	ck_assert_int_eq(read(hello[0], &byte, 1), 1);
+	ck_assert_int_eq(kill(pid, SIGSTOP), 0);
+	ck_assert_int_eq(waitpid(pid, &status, WUNTRACED), pid);
+	snprintf(address, sizeof(address), "127.0.0.1:%d",
+	    ntohs(sin.sin_port));
+	sockets_begin(&bound);
+	ck_assert_ptr_null(get(address));
+	kill(pid, SIGKILL);
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	snprintf(expected, sizeof(expected), "in use by pid %ld (",
+	    (long)pid);
+	ck_assert_msg(strstr(err.text, expected) != NULL, "%s", err.text);
+	ck_assert_msg(strstr(err.text, "), which is stopped") != NULL, "%s",
+	    err.text);
+	sockets_abort(&bound);
+	close(hello[0]);
+	close(hello[1]);
+}
+END_TEST
+#endif
+
 static Suite *
 sockets_suite(void)
 {
@@ -398,6 +450,9 @@ sockets_suite(void)
 	tcase_add_test(tc, unix_taken);
 	tcase_add_test(tc, unix_other_file);
 	tcase_add_test(tc, forget);
+#ifdef __linux__
+	tcase_add_loop_test(tc, holder_is_told, 0, 2);
+#endif
 	suite_add_tcase(s, tc);
 	return s;
 }
