@@ -13,10 +13,13 @@
 
 #define BEGIN "-----BEGIN"
 #define DASHES "-----"
+#define BOM "\xef\xbb\xbf" /* OpenSSL passes over it, and so do we */
 #define NAME_MAX_SHOWN 40
 
 static void look_at(const char *, const struct conf_str *, const char *,
     size_t, unsigned, unsigned, unsigned *);
+static const char *past_blanks(const char *, const char *);
+static bool begins(const char *, const char *, const char *);
 static unsigned kind_of(const char *, size_t);
 
 void
@@ -31,11 +34,30 @@ tls_blocks_warn(const struct tls_file *f, const char *directive,
 		nl = memchr(p, '\n', (size_t)(end - p));
 		if (nl == NULL)
 			nl = end;
-		if ((size_t)(nl - p) >= strlen(BEGIN) &&
-		    memcmp(p, BEGIN, strlen(BEGIN)) == 0)
+		if (begins(p, nl, BOM))
+			p += strlen(BOM);
+		if (begins(p, nl, BEGIN))
 			look_at(directive, path, p, (size_t)(nl - p), line,
 			    used, &keys);
+		else if (begins(past_blanks(p, nl), nl, BEGIN))
+			tls_file_warn(directive, path, "blanks before the "
+			    "block in line %u: it is not read", line);
 	}
+}
+
+static const char *
+past_blanks(const char *p, const char *end)
+{
+	while (p < end && (*p == ' ' || *p == '\t'))
+		p++;
+	return p;
+}
+
+static bool
+begins(const char *p, const char *end, const char *with)
+{
+	return (size_t)(end - p) >= strlen(with) &&
+	    memcmp(p, with, strlen(with)) == 0;
 }
 
 static void

@@ -14,9 +14,6 @@
 
 #include "tls/tls_int.h"
 
-/* In the first line of a key, whatever its format. */
-#define KEY_MARK "PRIVATE KEY-----"
-
 static int chain_load(SSL_CTX *, const struct tls_file *,
     const struct conf_str *, struct err *);
 static int chain_add(SSL_CTX *, X509 *, int, const struct conf_str *,
@@ -143,7 +140,7 @@ key_load(SSL_CTX *ctx, const struct tls_file *f,
 		return tls_file_error(err, directive, path,
 		    "the private key is encrypted, and tlsherd does not ask "
 		    "for passphrases; see openssl-pkey(1)");
-	if (memmem(f->data, f->len, KEY_MARK, strlen(KEY_MARK)) != NULL)
+	if (tls_file_has_key(f))
 		return tls_file_error(err, directive, path,
 		    "the private key is damaged: %s", tls_reason());
 	return tls_file_error(err, directive, path,

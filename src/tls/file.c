@@ -24,6 +24,9 @@
 #include "tls/tls_int.h"
 #include "tlscache.h"
 
+/* In the first line of a key, whatever its format. */
+#define KEY_MARK "PRIVATE KEY-----"
+
 #define FILE_MAX (64u << 20) /* lists of revoked certificates grow large */
 
 /* Of warnings with the same words, so many are said one by one. */
@@ -33,20 +36,22 @@
 static struct {
 	const char *fmt;
 	unsigned long n;
+	char example[128];
 } said[WORDINGS];
 static char last_folder[PATH_MAX]; /* that was looked at */
 
 static void check_folder(const char *, const struct conf_str *);
-static int check_rights(const struct stat *, const char *,
+static int read_open(int, struct tls_file *, const char *,
     const struct conf_str *, struct err *);
-static bool is_said(const char *);
+static int check_rights(const struct stat *, bool, const char *,
+    const struct conf_str *, struct err *);
+static bool is_said(const char *, const char *);
 static int read_all(int, struct tls_file *);
 
 int
 tls_file_read(struct tls_file *f, const char *directive,
     const struct conf_str *path, struct err *err)
 {
-	struct stat st;
 	int fd, r;
 
 	memset(f, 0, sizeof(*f));
@@ -56,29 +61,43 @@ tls_file_read(struct tls_file *f, const char *directive,
 	if (fd == -1)
 		return tls_file_error(err, directive, path, "%s",
 		    strerror(errno));
-	if (fstat(fd, &st) == -1)
-		r = tls_file_error(err, directive, path, "%s",
-		    strerror(errno));
-	else if (!S_ISREG(st.st_mode))
-		r = tls_file_error(err, directive, path, "not a regular file");
-	else if (check_rights(&st, directive, path, err) == -1)
-		r = -1;
-	else if (st.st_size > (off_t)FILE_MAX)
-		r = tls_file_error(err, directive, path,
-		    "larger than %u MiB", FILE_MAX >> 20);
-	else if ((f->data = malloc((size_t)st.st_size + 1)) == NULL)
-		r = tls_file_error(err, directive, path, "%s",
-		    strerror(errno));
-	else {
-		f->len = (size_t)st.st_size;
-		if ((r = read_all(fd, f)) == -1)
-			tls_file_error(err, directive, path, "%s",
-			    strerror(errno));
-	}
+	r = read_open(fd, f, directive, path, err);
 	close(fd);
 	if (r == -1)
 		tls_file_wipe(f);
 	return r;
+}
+
+static int
+read_open(int fd, struct tls_file *f, const char *directive,
+    const struct conf_str *path, struct err *err)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) == -1)
+		return tls_file_error(err, directive, path, "%s",
+		    strerror(errno));
+	if (!S_ISREG(st.st_mode))
+		return tls_file_error(err, directive, path, "not a regular "
+		    "file");
+	if (st.st_size > (off_t)FILE_MAX)
+		return tls_file_error(err, directive, path,
+		    "larger than %u MiB", FILE_MAX >> 20);
+	if ((f->data = malloc((size_t)st.st_size + 1)) == NULL)
+		return tls_file_error(err, directive, path, "%s",
+		    strerror(errno));
+	f->len = (size_t)st.st_size;
+	if (read_all(fd, f) == -1)
+		return tls_file_error(err, directive, path, "%s",
+		    strerror(errno));
+	return check_rights(&st, strcmp(directive, "keys") == 0 ||
+	    tls_file_has_key(f), directive, path, err);
+}
+
+bool
+tls_file_has_key(const struct tls_file *f)
+{
+	return memmem(f->data, f->len, KEY_MARK, strlen(KEY_MARK)) != NULL;
 }
 
 void
@@ -114,11 +133,11 @@ tls_file_warn(const char *directive, const struct conf_str *path,
 	char text[512];
 	va_list ap;
 
-	if (!is_said(fmt))
-		return;
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
+	if (!is_said(fmt, text))
+		return;
 	tls_file_error(&err, directive, path, "%s", text);
 	log_warnx("%s", err.text);
 }
@@ -131,8 +150,8 @@ tls_file_warned(void)
 	last_folder[0] = '\0';
 	for (i = 0; i < WORDINGS && said[i].fmt != NULL; i++) {
 		if (said[i].n > SAID_MAX)
-			log_warnx("and %lu more like \"%s\"",
-			    said[i].n - SAID_MAX, said[i].fmt);
+			log_warnx("%lu more like this: %s",
+			    said[i].n - SAID_MAX, said[i].example);
 		said[i].fmt = NULL;
 		said[i].n = 0;
 	}
@@ -140,13 +159,16 @@ tls_file_warned(void)
 
 /* Whether this one is to be said. */
 static bool
-is_said(const char *fmt)
+is_said(const char *fmt, const char *text)
 {
 	size_t i;
 
 	for (i = 0; i < WORDINGS; i++) {
-		if (said[i].fmt == NULL)
+		if (said[i].fmt == NULL) {
 			said[i].fmt = fmt;
+			snprintf(said[i].example, sizeof(said[i].example),
+			    "%.*s", (int)sizeof(said[i].example) - 1, text);
+		}
 		if (said[i].fmt == fmt)
 			return ++said[i].n <= SAID_MAX;
 	}
@@ -181,10 +203,9 @@ check_folder(const char *directive, const struct conf_str *path)
  * root's are not others, and a group that may read was chosen for that.
  */
 static int
-check_rights(const struct stat *st, const char *directive,
+check_rights(const struct stat *st, bool secret, const char *directive,
     const struct conf_str *path, struct err *err)
 {
-	bool secret = strncmp(directive, "key", 3) == 0;
 	bool theirs = st->st_gid != 0 && st->st_gid != getegid();
 	unsigned mode = st->st_mode & 07777;
 

@@ -70,8 +70,11 @@ tls_front_load(struct tls_front *front, struct err *err)
 	if (i < listen->ncertificates) {
 		p = &front->policies[front->npolicies++];
 		p->front = front;
-		return policy_build(p, listen, &listen->certificates[i],
-		    front->shared, err) == -1 ? -1 : 1;
+		if (policy_build(p, listen, &listen->certificates[i],
+		    front->shared, err) == 0)
+			return 1;
+		tls_file_warned();
+		return -1;
 	}
 	tls_hello_names(front, listen);
 	tls_groups_order(front, listen);

@@ -97,6 +97,7 @@ struct tls_file {
 };
 int tls_file_read(struct tls_file *, const char *directive,
     const struct conf_str *, struct err *);
+bool tls_file_has_key(const struct tls_file *); /* a private one, in PEM */
 void tls_file_wipe(struct tls_file *);
 /* "file:line: directive "path": text"; empties OpenSSL's error queue. */
 int tls_file_error(struct err *, const char *directive,

@@ -72,7 +72,9 @@ def _make(name, ca, cn, days, extension, algorithm):
 
 
 def join(name, *parts):
-    with open(path(name), "w", encoding="ascii") as out:
+    # Some have a key in them.
+    with open(path(name), "w", encoding="ascii",
+              opener=lambda file, flags: os.open(file, flags, 0o600)) as out:
         for part in parts:
             with open(path(part), encoding="ascii") as f:
                 out.write(f.read())

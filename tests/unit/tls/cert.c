@@ -38,6 +38,8 @@ setup(void)
 	pki_join("inter_first.pem", inter_first);
 	pki_join("written.key", both + 2);
 	ck_assert_int_eq(chmod(pki_path("written.key"), 0606), 0);
+	pki_join("written.pem", both);
+	ck_assert_int_eq(chmod(pki_path("written.pem"), 0602), 0);
 	pki_write_trusted("trusted.crt", PKI_SERVER_A, NID_server_auth);
 	pki_write_trusted("trusted_ca.crt", PKI_CA1, NID_server_auth);
 	pki_join("trusted_chain.pem", trusted);
@@ -97,6 +99,8 @@ static const struct {
 	    "\"@inter_first.pem\", which has to stand first there" },
 	{ "server_a.crt", "written.key", "t.conf:12: key \"@written.key\": "
 	    "others can write to it (mode 0606)" },
+	{ "written.pem", NULL, "t.conf:11: chain \"@written.pem\": others "
+	    "can write to it (mode 0602)" },
 	{ "server_a.crt", "rsa.key", "t.conf:12: key \"@rsa.key\": the "
 	    "private key is not that of the certificate in "
 	    "\"@server_a.crt\"" },
@@ -261,6 +265,13 @@ static const struct {
 	    "others can read it (mode 0644)\n" },
 	{ "written.crt", "server_a.key", NULL, "t.conf:11: chain "
 	    "\"@written.crt\": others can write to it (mode 0602)\n" },
+	{ "read.pem", NULL, NULL, "t.conf:11: chain \"@read.pem\": others "
+	    "can read it (mode 0604)\n" },
+	{ "indented.pem", "server_a.key", NULL, "t.conf:11: chain "
+	    "\"@indented.pem\": blanks before the block in line 2: it is not "
+	    "read\n" },
+	{ "bom.pem", "server_a.key", NULL, "t.conf:11: chain \"@bom.pem\": "
+	    "the block \"DH PARAMETERS\" in line 2 is not used\n" },
 	{ "small.crt", "small.key", NULL, "t.conf:11: chain \"@small.crt\": "
 	    "the key of the certificate has only 1024 bits\n" },
 	{ "server_a.crt", "server_a.key", "old.crl", "t.conf:14: crl "
@@ -273,7 +284,7 @@ static void
 write_doubtful(void)
 {
 	static const struct {
-		const char *file, *parts[4];
+		const char *file, *parts[5];
 	} joined[] = {
 		{ "two_leaves.pem", { "server_a.crt", "server_b.crt" } },
 		{ "twice.pem", { "server_a.crt", "server_a.crt", "ca1.crt" } },
@@ -284,6 +295,10 @@ write_doubtful(void)
 		{ "two.key", { "server_a.key", "server_b.key" } },
 		{ "read.key", { "server_a.key" } },
 		{ "written.crt", { "server_a.crt" } },
+		{ "read.pem", { "server_a.crt", "server_a.key" } },
+		{ "indented.pem", { "text.pem", "blank", "ca1.crt",
+		    "server_a.crt" } },
+		{ "bom.pem", { "text.pem", "bom", "dh.pem", "server_a.crt" } },
 	};
 	static const char dh[] = "-----BEGIN DH PARAMETERS-----\nAAAA\n"
 	    "-----END DH PARAMETERS-----\n";
@@ -292,10 +307,13 @@ write_doubtful(void)
 
 	pki_write("dh.pem", dh, strlen(dh));
 	pki_write("cut.crt", cut, strlen(cut));
+	pki_write("blank", " \t", 2);
+	pki_write("bom", "\xef\xbb\xbf", 3);
 	for (i = 0; i < COUNT(joined); i++)
 		pki_join(joined[i].file, joined[i].parts);
 	ck_assert_int_eq(chmod(pki_path("read.key"), 0644), 0);
 	ck_assert_int_eq(chmod(pki_path("written.crt"), 0602), 0);
+	ck_assert_int_eq(chmod(pki_path("read.pem"), 0604), 0);
 	pki_write_self("small", EVP_RSA_gen(1024));
 }
 
@@ -340,12 +358,17 @@ START_TEST(test_warning)
 }
 END_TEST
 
-/* A thousand doubtful ones are not a thousand lines. */
+/* A thousand doubtful ones are not a thousand lines, also at an error. */
 START_TEST(test_many_warnings)
 {
+	static const char *const more[] = {
+		"] 7 more like this: the certificate has expired, on 20",
+		"] 6 more like this: the certificate has expired, on 20",
+		"] 7 more like this: the certificate has expired, on 20",
+	};
 	static char titles[SITE_CERTS][8];
-	struct conf_certificate *c;
-	unsigned lines = 0;
+	struct conf_certificate *c = NULL;
+	unsigned lines;
 	struct site site;
 	struct err err;
 	char line[1024];
@@ -365,14 +388,22 @@ START_TEST(test_many_warnings)
 		c->key.value = pki_path("expired.key");
 	}
 	tls_front_free(site_front(&site));
+	c->key.value = pki_path("none.key");
+	site_refused(&site, "t.conf:122: key \"@none.key\": No such file or "
+	    "directory");
+	c->key.value = pki_path("expired.key");
+	tls_front_free(site_front(&site));
 	log_set_level(LOGLVL_ERROR);
 	ck_assert_int_eq(log_open("stderr", "daemon", &err), 0);
 	fp = fopen(pki_path("log"), "r");
 	ck_assert_ptr_nonnull(fp);
-	while (fgets(line, sizeof(line), fp) != NULL)
-		lines++;
+	for (lines = 0; fgets(line, sizeof(line), fp) != NULL; lines++)
+		if (lines % 6 == 5) /* five, and how many more */
+			ck_assert_ptr_nonnull(strstr(line, more[lines / 6]));
+		else
+			ck_assert_ptr_nonnull(strstr(line, "1: chain "));
 	fclose(fp);
-	ck_assert_uint_eq(lines, 6); /* five, and how many more */
+	ck_assert_uint_eq(lines, 18);
 }
 END_TEST
 
