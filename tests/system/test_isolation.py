@@ -335,9 +335,9 @@ def test_warning_of_shared_backends(tmp, warned, how):
     done = herd.run(herd.TLSHERD, "-t", "-c", f"{tmp}/c")
     assert done.returncode == 0
     *warnings, last = done.stderr.splitlines()
-    assert last == f"{tmp}/c: the configuration is good"
-    assert len(warnings) == warned
-    assert all(re.search(MIXED, line) for line in warnings)
+    assert last.startswith(f"{tmp}/c: the configuration is good")
+    # That the certificate has other names is said as well.
+    assert len([w for w in warnings if re.search(MIXED, w)]) == warned
 
 
 def test_warning_at_start_and_reload(start):
