@@ -2,8 +2,9 @@
 /*
  * Directives that are lists of addresses. A name stands for all addresses that
  * it has when the file is read; one that is not known (base/names.h) has one
- * that is none (addr_is_unknown()), for the place of the backend. Those that nobody can listen to, or call, are
- * refused: they would fail each client. Master.
+ * that is none (addr_is_unknown()), for the place of the backend. Addresses
+ * that nobody can listen to, or call, are refused: they would fail each client.
+ * Master.
  */
 #include "config.h"
 

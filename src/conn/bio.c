@@ -5,14 +5,14 @@
  * whichever is `current`, and an idle connection owns none. Worker.
  *
  * OpenSSL reads from what io.c has received and never sees an end of input:
- * without close_notify that would be an error to it, which costs the client
- * its session (openssl-facts 10). It asks for the header of each record by
- * itself, which is where records are counted: it would go on from one to the
- * next for as long as they bring no data. After too many of these it gets the
- * header of a record that cannot be, because that is how it can be made to
- * send an alert: unexpected_message in TLS 1.3, record_overflow in 1.2. What it writes is always taken, so
- * it never waits for output; BIO_flush() sends nothing, because OpenSSL
- * flushes after every ticket.
+ * without close_notify that would be an error to it, upon which it removes the
+ * client's session. It asks for the header of each record by itself, which is
+ * where records are counted: it would go on from one to the next for as long
+ * as they bring no data. After too many of these it gets the header of a record
+ * that cannot be, because that is how it can be made to send an alert:
+ * unexpected_message in TLS 1.3, record_overflow in 1.2. What it writes is
+ * always taken, so it never waits for output; BIO_flush() sends nothing,
+ * because OpenSSL flushes after every ticket.
  */
 #include "config.h"
 

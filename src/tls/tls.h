@@ -3,8 +3,8 @@
  * TLS of a listener: what the configuration says, as SSL_CTXs. Made by the
  * master (files are read here, with root's rights), used by the workers. One
  * SSL_CTX per certificate { } section; the ClientHello callback chooses by
- * server name before OpenSSL looks at sessions (openssl-facts 8), so that a
- * session resumes only under the policy that made it.
+ * server name, which is the one callback that comes before OpenSSL looks at
+ * sessions, so that a session resumes only under the policy that made it.
  */
 #ifndef TLS_TLS_H
 #define TLS_TLS_H
