@@ -24,6 +24,11 @@
 
 /* What a client may offer beyond these has no weight. */
 #define OFFER_MAX 64
+/*
+ * The curves of TLS 1.2 have numbers up to this one (RFC 8422 5.1.1, x448).
+ * Fields and what came later are groups of TLS 1.3 alone.
+ */
+#define CURVE12_MAX 30
 
 static bool names_field(const char *, const char *, const char *);
 static int order_cb(SSL *, int *, void *);
@@ -31,6 +36,7 @@ static int only(SSL *, uint16_t);
 static bool offers_tls13(SSL *);
 static size_t supported(SSL *, uint16_t *, size_t);
 static size_t shares(SSL *, uint16_t *, size_t);
+static size_t curves12(uint16_t *, size_t);
 static size_t rank(const struct tls_front *, const uint16_t *, size_t);
 
 /* SSL_CTX_set1_groups_list() is a macro that casts const away. */
@@ -107,7 +113,9 @@ tls_groups_order(struct tls_front *front, const struct conf_listen *listen)
 		return;
 	ctx = SSL_CTX_new(TLS_method());
 	if (ctx != NULL && tls_groups_set(ctx, listen->groups.value)) {
-		SSL_CTX_set_security_level(ctx, 0);
+		/* Those that it forbids are no choice of the server's. */
+		SSL_CTX_set_security_level(ctx,
+		    SSL_CTX_get_security_level(front->policies[0].ctx));
 		SSL_CTX_set_client_hello_cb(ctx, order_cb, front);
 		if (tls_trial_pair(ctx, ctx, &client, &server)) {
 			(void)SSL_do_handshake(client);
@@ -146,7 +154,7 @@ tls_groups_apply(const struct tls_front *front, SSL *ssl)
 	    (nkeys == 0 || keys[0] == ids[0]))
 		return 0;
 	best = front->tls13 && offers_tls13(ssl) ? rank(front, keys, nkeys) :
-	    rank(front, ids, n);
+	    rank(front, ids, curves12(ids, n));
 	return best < front->ngroups ? only(ssl, front->groups[best]) : 0;
 }
 
@@ -211,6 +219,18 @@ shares(SSL *ssl, uint16_t *ids, size_t max)
 	    i += 4 + (size_t)(p[i + 2] << 8 | p[i + 3]))
 		ids[n++] = (uint16_t)(p[i] << 8 | p[i + 1]);
 	return n;
+}
+
+/* Leave those that TLS 1.2 can use. Returns how many. */
+static size_t
+curves12(uint16_t *ids, size_t n)
+{
+	size_t i, left;
+
+	for (i = left = 0; i < n; i++)
+		if (ids[i] <= CURVE12_MAX)
+			ids[left++] = ids[i];
+	return left;
 }
 
 /* The place, in our list, of the one there that we prefer; none: its end. */

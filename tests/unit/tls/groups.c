@@ -86,6 +86,44 @@ START_TEST(test_older)
 }
 END_TEST
 
+/*
+ * A group that TLS 1.2 cannot use, or that the security level forbids, is no
+ * choice: not even when the client offers it, and prefers it to others.
+ */
+static char field_first[] = "ffdhe2048:X25519", weak_first[] = "P-192:X25519",
+    only_gcm[] = "ECDHE-ECDSA-AES128-GCM-SHA256";
+
+static const struct {
+	char *groups;
+	const char *client, *ciphers;
+} useless[] = {
+	{ field_first, "P-256:ffdhe2048:X25519",
+	    "ECDHE-ECDSA-AES128-GCM-SHA256" },
+	{ weak_first, "P-256:P-192:X25519",
+	    "ECDHE-ECDSA-AES128-GCM-SHA256:@SECLEVEL=0" },
+};
+
+START_TEST(test_useless)
+{
+	struct talk_how how = { .minimum = TLS1_2_VERSION,
+		.groups = useless[_i].client, .ciphers = useless[_i].ciphers };
+	struct tls_front *front;
+	struct site site;
+	struct talk *t;
+
+	site_init(&site);
+	site.listen.groups.value = useless[_i].groups;
+	site.listen.ciphers.value = only_gcm;
+	site.listen.maximum_version = TLS1_2_VERSION;
+	front = site_front(&site);
+	t = talk_new(front, &how);
+	ck_assert(t->ok);
+	ck_assert_str_eq(tls_group(t->server), "x25519");
+	talk_free(t);
+	tls_front_free(front);
+}
+END_TEST
+
 static char high[] = "HIGH", not_dhe[] = "HIGH:!DHE",
     dhe[] = "ECDHE-RSA-AES128-GCM-SHA256:DHE-RSA-AES128-GCM-SHA256",
     kdhe[] = "kDHE", edh[] = "EECDH:EDH", ecdhe[] = "ECDHE";
@@ -170,6 +208,7 @@ groups_suite(void)
 	tcase_add_checked_fixture(tc, shared_setup, shared_teardown);
 	tcase_add_loop_test(tc, test_order, 0, COUNT(rows));
 	tcase_add_test(tc, test_older);
+	tcase_add_loop_test(tc, test_useless, 0, COUNT(useless));
 	tcase_add_loop_test(tc, test_fields, 0, COUNT(fields));
 	tcase_add_test(tc, test_default);
 	suite_add_tcase(s, tc);
