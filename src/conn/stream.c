@@ -178,8 +178,9 @@ conn_write(struct conn *c, const void *buf, size_t len)
 	    c->flags & (CONN_F_FINISHED | CONN_F_FINISH_LATER))
 		return false;
 	c->flags |= CONN_F_UNSENT;
+	hub->share_write -= len < hub->share_write ? len : hub->share_write;
 	if (c->flags & CONN_F_BROKEN)
-		return true; /* to nobody */
+		return conn_has_room(c); /* to nobody */
 	for (left = len; left > 0; left -= n, p += n) {
 		tls_error_clear();
 		if (!(c->state == CONN_OPEN ? SSL_write_ex(c->ssl, p, left, &n) :
@@ -194,7 +195,6 @@ conn_write(struct conn *c, const void *buf, size_t len)
 	}
 	c->out_bytes += len;
 	slot_add(hub->conf.slot, METRIC_BYTES_OUT, len);
-	hub->share_write -= len < hub->share_write ? len : hub->share_write;
 	if (hub->tx_len >= c->hint)
 		conn_output_flush(c);
 	return conn_has_room(c);

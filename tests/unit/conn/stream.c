@@ -349,6 +349,29 @@ START_TEST(too_many_records)
 }
 END_TEST
 
+/* What goes to nobody has the share of one event, too, as others wait. */
+START_TEST(broken_share)
+{
+	static uint8_t much[65536];
+	struct peer *p;
+	struct conn *c;
+	size_t n = 0;
+
+	world_open(&record_ops);
+	p = client_connect(NULL);
+	wait_for(strcmp(record.events, "br") == 0);
+	c = the_conn();
+	peer_reset(p);
+	conn_enter(c);
+	while (n < 4 * CONN_SHARE_WRITE && conn_write(c, much, sizeof(much)))
+		n += sizeof(much);
+	ck_assert(c->flags & CONN_F_BROKEN);
+	ck_assert_uint_lt(n, CONN_SHARE_WRITE);
+	conn_leave(c);
+	wait_for(conn_hub_count(world.hub) == 0);
+}
+END_TEST
+
 Suite *
 stream_suite(void)
 {
@@ -370,6 +393,7 @@ stream_suite(void)
 	tcase_add_loop_test(tc, key_updates, 0, COUNT(answers));
 	tcase_add_loop_test(tc, too_many_key_updates, 0, COUNT(answers));
 	tcase_add_test(tc, too_many_records);
+	tcase_add_test(tc, broken_share);
 	suite_add_tcase(s, tc);
 	return s;
 }
