@@ -158,7 +158,7 @@ struct conn {
 	uint32_t barren;   /* records since there was clear text in one */
 	uint32_t backends_failed;
 	struct conn_bound bound;
-	uint32_t unsent;   /* in the kernel at the last time-out */
+	uint32_t unsent;   /* here and in the kernel at the last time-out */
 	uint32_t rest_ms;  /* of conn_rest(); 0: over */
 	uint8_t state;	   /* enum conn_state */
 	uint8_t reason;	   /* enum close_reason */

@@ -53,8 +53,8 @@ conn_timeout(struct conn *c)
 }
 
 /*
- * The kernel has all of our output and shows no progress by itself: is it less
- * than a time-out ago? At the first look nobody knows.
+ * The kernel does not tell of its progress with our output: is there less of
+ * it, here and there, than a time-out ago? At the first look nobody knows.
  */
 static bool
 moves(struct conn *c)
@@ -62,11 +62,14 @@ moves(struct conn *c)
 	uint32_t before = c->unsent;
 	int n;
 
-	if (!(c->flags & CONN_F_SHUT) || c->state == CONN_ORPHAN ||
-	    (n = fd_unsent(c->fd)) <= 0)
+	if (c->state == CONN_ORPHAN ||
+	    !(c->state == CONN_LINGER || c->flags & CONN_F_SHUT))
 		return false;
-	c->unsent = (uint32_t)n;
-	if (before != 0 && c->unsent >= before)
+	n = fd_unsent(c->fd);
+	c->unsent = n > 0 ? (uint32_t)n : 0;
+	if (conn_output_waits(c))
+		c->unsent += (uint32_t)(c->out->len - c->out->pos);
+	if (c->unsent == 0 || (before != 0 && c->unsent >= before))
 		return false;
 	c->shut = c->active = c->hub->now;
 	return true;

@@ -322,6 +322,52 @@ START_TEST(close_between_turns)
 }
 END_TEST
 
+/*
+ * Who goes on reading what is left is not cut: neither while it waits here, nor
+ * in the kernel. Who does not is, soon.
+ */
+static void
+abort_with_output(struct conn *c)
+{
+	static uint8_t much[200000];
+
+	(void)conn_write(c, much, sizeof(much));
+	conn_abort(c, CLOSE_BACKEND_ABORT);
+}
+
+START_TEST(slow_reader)
+{
+	struct client_how how = { .server_buffer = 4096,
+		.client_buffer = 8192 };
+	struct peer *p;
+	int i;
+
+	world.site.listen.shutdown_timeout = 300;
+	record.at = 'r';
+	record.action = abort_with_output;
+	world_open(&record_ops);
+	p = client_connect(&how);
+	p->sip = 4000;
+	for (i = 0; i < 20; i++) {
+		p->deaf = true;
+		turn_for(_i == 0 ? 30 : 1);
+		p->deaf = false;
+		world_turn();
+	}
+	ck_assert_uint_eq(conn_hub_count(world.hub), 1);
+	ck_assert(conn_output_waits(the_conn()));
+	if (_i == 1) {
+		p->deaf = true;
+		wait_for(conn_hub_count(world.hub) == 0);
+		return;
+	}
+	p->sip = 0;
+	wait_for(p->eof || p->reset);
+	ck_assert(p->eof);
+	ck_assert_uint_eq(p->in.len, 200000);
+}
+END_TEST
+
 Suite *
 close_suite(void)
 {
@@ -334,6 +380,7 @@ close_suite(void)
 	tcase_add_test(tc, finish_first);
 	tcase_add_loop_test(tc, end, 0, 2);
 	tcase_add_test(tc, abort_late);
+	tcase_add_loop_test(tc, slow_reader, 0, 2);
 	tcase_add_test(tc, finish_behind_output);
 	tcase_add_loop_test(tc, timeout, 0, COUNT(timed));
 	tcase_add_test(tc, held_up);
