@@ -7,6 +7,7 @@
 #include <check.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "conn/conn_int.h"
 #include "peer.h"
 #include "service/service.h"
@@ -42,8 +43,11 @@ world_setup(void)
 {
 	struct conf_listen *l = &world.site.listen;
 	static char text[] = "test\n";
+	struct err err;
 
 	memset(&world, 0, sizeof(world));
+	/* It keeps a descriptor of its own from then on. */
+	ck_assert_int_eq(log_open("stderr", "daemon", &err), 0);
 	world.fds = count_fds();
 	shared_setup();
 	site_init(&world.site);
