@@ -138,6 +138,8 @@ proxy_deliver(struct conn *c)
 		if (leg->state == LEG_UP && !arrived(c))
 			return;
 	}
+	if (leg->state == LEG_UP && leg->flags & LEG_F_BROKEN)
+		conn_set_error(c, "%s", strerror(leg->error));
 	proxy_leg_close(c);
 	conn_delivered(c);
 }
@@ -176,7 +178,7 @@ discard(struct conn *c)
 			leg->flags |= LEG_F_EOF;
 		} else if (errno != EAGAIN && errno != EWOULDBLOCK) {
 			leg->flags |= LEG_F_BROKEN;
-			conn_set_error(c, "%s", strerror(errno));
+			leg->error = errno;
 		}
 	}
 	if (leg->flags & LEG_F_READABLE)

@@ -7,8 +7,10 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "conn/conn_int.h"
 #include "peer.h"
 #include "pki.h"
+#include "site_proxy.h"
 #include "test_conn.h"
 #include "world.h"
 
@@ -215,6 +217,33 @@ START_TEST(no_line)
 }
 END_TEST
 
+/* What a client left behind, and its backend then did not take. */
+START_TEST(not_delivered)
+{
+	struct peer *client, *server;
+	struct conn *c;
+
+	open_log(LOGLVL_INFO);
+	site_proxy(1, false);
+	client = client_connect(NULL);
+	wait_for((server = backend_accept(&backends[0])) != NULL);
+	server->deaf = true;
+	peer_send_noise(client, 16u << 20, 1);
+	c = the_conn();
+	wait_for(c->flags & CONN_F_PAUSED);
+	conn_enter(c);
+	conn_close(c, CLOSE_PROTOCOL);
+	conn_leave(c);
+	ck_assert_int_eq(the_conn()->state, CONN_ORPHAN);
+	peer_drop(server);
+	wait_for(conn_hub_count(world.hub) == 0);
+	close_log();
+	has(" close=protocol error=");
+	if (strstr(line, " error=-\n") != NULL)
+		ck_abort_msg("no error in %s", line);
+}
+END_TEST
+
 Suite *
 log_suite(void)
 {
@@ -229,6 +258,10 @@ log_suite(void)
 	tcase_add_loop_test(tc, version_of_a_failure, 0, COUNT(failures));
 	tcase_add_test(tc, old_hello);
 	tcase_add_loop_test(tc, no_line, 0, 3);
+	suite_add_tcase(s, tc);
+	tc = world_tcase("not_delivered");
+	tcase_add_checked_fixture(tc, NULL, site_proxy_close);
+	tcase_add_test(tc, not_delivered);
 	suite_add_tcase(s, tc);
 	return s;
 }
