@@ -17,6 +17,8 @@
 #include "conn/conn_int.h"
 
 #define HEAP_MIN 64
+/* Connections at one time: those that are served wait meanwhile. */
+#define TURN_MAX 32
 
 static void timer_cb(evutil_socket_t, short, void *);
 static void arm(struct conn_hub *);
@@ -103,12 +105,13 @@ timer_cb(evutil_socket_t fd, short what, void *arg)
 {
 	struct conn_hub *hub = arg;
 	struct conn_deadlines *d = &hub->deadlines;
+	int left = TURN_MAX;
 	struct conn *c;
 	int64_t at;
 
 	hub->now = clock_mono_us();
 	d->armed = INT64_MAX;
-	while (d->n > 0 && d->v[1].at <= hub->now) {
+	while (d->n > 0 && d->v[1].at <= hub->now && left-- > 0) {
 		c = d->v[1].conn;
 		at = conn_timeout_at(c);
 		if (at <= hub->now) {

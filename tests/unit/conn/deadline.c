@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: ISC */
 #include "config.h"
 
+#include <sys/socket.h>
+
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "conn/conn_int.h"
 #include "test_conn.h"
+#include "world.h"
 
 #define CONNS 300
 
@@ -98,6 +102,37 @@ START_TEST(remove_twice)
 }
 END_TEST
 
+/*
+ * Thousands that come together expire together. Those that are served have
+ * their turn in between.
+ */
+START_TEST(a_turn_has_an_end)
+{
+	const struct sockaddr sa = { .sa_family = AF_UNIX };
+	int ends[CONNS][2], i;
+	uint64_t before, most = 0;
+
+	world.site.listen.handshake_timeout = 50;
+	world_open_service(CONF_SERVICE_ECHO);
+	for (i = 0; i < CONNS; i++) {
+		ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM |
+		    SOCK_NONBLOCK, 0, ends[i]), 0);
+		ck_assert_int_eq(conn_new(world.hub, &world.listener,
+		    ends[i][0], &sa, sizeof(sa.sa_family)), 0);
+	}
+	while (conn_hub_count(world.hub) > 0) {
+		before = closes(CLOSE_HANDSHAKE_TIMEOUT);
+		event_base_loop(world.hub_conf.base, EVLOOP_ONCE);
+		if (closes(CLOSE_HANDSHAKE_TIMEOUT) - before > most)
+			most = closes(CLOSE_HANDSHAKE_TIMEOUT) - before;
+	}
+	ck_assert_uint_eq(closes(CLOSE_HANDSHAKE_TIMEOUT), CONNS);
+	ck_assert_uint_le(most, 64);
+	for (i = 0; i < CONNS; i++)
+		close(ends[i][1]);
+}
+END_TEST
+
 Suite *
 deadline_suite(void)
 {
@@ -109,6 +144,10 @@ deadline_suite(void)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_loop_test(tc, random_order, 1, 4);
 	tcase_add_test(tc, remove_twice);
+	suite_add_tcase(s, tc);
+	tc = tcase_create("turn");
+	tcase_add_checked_fixture(tc, world_setup, world_teardown);
+	tcase_add_test(tc, a_turn_has_an_end);
 	suite_add_tcase(s, tc);
 	return s;
 }
