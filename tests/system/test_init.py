@@ -227,6 +227,16 @@ def test_sample(tmp):
         assert done.returncode == 0 and str(d.pid) in done.stdout
 
 
+@pytest.mark.parametrize("action", ["start", "restart"])
+def test_after_a_boot(host, action):
+    """The system's folder for pid files and sockets is empty then."""
+    folder = os.path.dirname(host.pid_file)
+    assert not os.path.exists(folder)
+    done = host.init(action)
+    assert done.returncode == 0, (done.stdout, done.stderr)
+    assert host.init("status").returncode == 0
+
+
 def test_without_configuration(host):
     os.unlink(f"{host.folder}/etc/tlsherd/tlsherd.conf")
     assert host.init("start").returncode == NOT_CONFIGURED
