@@ -91,17 +91,6 @@ name_fail(struct name *name, const char *why)
 	name->state = NAME_FAILED;
 }
 
-bool
-names_any(enum name_state state)
-{
-	size_t i;
-
-	for (i = 0; i < names.n; i++)
-		if (names.list[i].state == state)
-			return true;
-	return false;
-}
-
 static void
 name_clear(struct name *name)
 {

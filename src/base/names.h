@@ -44,7 +44,5 @@ const struct name *names_find(const char *text);
 void name_add(struct name *, const struct addr *);
 /* It has failed; why is copied. */
 void name_fail(struct name *, const char *why);
-/* Is there one in that state? */
-bool names_any(enum name_state);
 
 #endif

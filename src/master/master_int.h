@@ -150,8 +150,8 @@ struct master {
 	unsigned last_generation; /* its number */
 	bool reload_again;    /* asked for while one was going on */
 	bool upgrade_again;   /* the same */
-	bool names_late;      /* names were found that are not used yet */
 	int64_t names_at; /* clock_mono_us(): ask again for names that failed */
+	int64_t names_wait_s; /* what was found could not be used so far */
 	struct upgrade_test test;
 	struct lookup lookup;
 	pid_t mover; /* moves sessions to a cache of another size; 0: none */
@@ -223,6 +223,8 @@ void lookup_end(struct lookup *, struct generation *);
 int lookup_wait(struct generation *, struct err *);
 /* Has a backend whose name was not found one that is found now? */
 bool lookup_news(const struct conf *);
+/* Those that are not found are to be asked for again. Is there one? */
+bool lookup_again(const struct conf *);
 /* Nobody wants to know any more. */
 void lookup_drop(struct lookup *);
 

@@ -24,6 +24,8 @@
 #define RETRY_S 10
 /* How long until names that were not found are asked for again. */
 #define NAMES_EACH_S INT64_C(10)
+/* … and, doubling, until what was found is tried again, at the most. */
+#define NAMES_WAIT_MAX_S INT64_C(640)
 /* Moving a gigabyte of sessions takes seconds. */
 #define MOVE_WITHIN_S INT64_C(3600)
 
@@ -65,6 +67,7 @@ reload_begin(struct master *m)
 	m->state = MASTER_RELOADING;
 	lookup_drop(&m->lookup);
 	names_forget();
+	m->names_wait_s = 0;
 	conf = conf_load(o->path, o->overrides, o->noverrides, &err);
 	if (conf == NULL) {
 		reload_abort(m, err.text);
@@ -114,7 +117,8 @@ answer_event_cb(evutil_socket_t fd, short what, void *arg)
 	bool names = m->lookup.nnames > 0;
 	struct err err;
 
-	if (!(what & EV_TIMEOUT) && lookup_read(&m->lookup, g) == 1) {
+	/* What came while we were not running is heard, late or not. */
+	if (lookup_read(&m->lookup, g) == 1 && !(what & EV_TIMEOUT)) {
 		wait_answer(m);
 		return;
 	}
@@ -130,25 +134,15 @@ answer_event_cb(evutil_socket_t fd, short what, void *arg)
 void
 reload_names(struct master *m)
 {
-	struct name *all;
-	size_t i, n;
-
 	if (m->state != MASTER_RUNNING || m->lookup.pid != 0 ||
 	    m->mover != 0 || m->current->handed_over ||
 	    clock_mono_us() < m->names_at)
 		return;
-	if (m->names_late) {
-		found_again(m);
-		return;
-	}
-	if (!names_any(NAME_FAILED))
-		return;
 	m->names_at = clock_mono_us() + NAMES_EACH_S * 1000000;
-	all = names_all(&n);
-	for (i = 0; i < n; i++)
-		if (all[i].state == NAME_FAILED)
-			all[i].state = NAME_ASKED;
-	if (lookup_begin(&m->lookup, m->current) == 1)
+	if (lookup_news(m->current->conf))
+		found_again(m);
+	else if (lookup_again(m->current->conf) &&
+	    lookup_begin(&m->lookup, m->current) == 1)
 		wait_answer(m);
 }
 
@@ -161,17 +155,23 @@ static void
 found_again(struct master *m)
 {
 	const struct master_options *o = m->options;
+	bool first = m->names_wait_s == 0;
 	struct conf *conf;
 	struct err err;
 
-	/* In the middle of an upgrade, which may come to nothing. */
-	m->names_late = m->state != MASTER_RUNNING;
-	if (m->names_late || !lookup_news(m->current->conf))
+	/* In the middle of an upgrade, which may come to nothing: later. */
+	if (m->state != MASTER_RUNNING || !lookup_news(m->current->conf))
 		return;
+	/* It may be in vain, and again and again. */
+	m->names_wait_s = first ? NAMES_EACH_S : 2 * m->names_wait_s;
+	if (m->names_wait_s > NAMES_WAIT_MAX_S)
+		m->names_wait_s = NAMES_WAIT_MAX_S;
+	m->names_at = clock_mono_us() + m->names_wait_s * 1000000;
 	conf = conf_load(o->path, o->overrides, o->noverrides, &err);
 	if (conf == NULL || !same_text(conf, m->current->conf)) {
-		log_warnx("%s is not what is running: the addresses that were "
-		    "found wait for a reload", o->path);
+		if (first)
+			log_warnx("%s is not what is running: the addresses "
+			    "that were found wait for a reload", o->path);
 		if (conf != NULL)
 			conf_free(conf);
 		return;
@@ -254,6 +254,7 @@ reload_commit(struct master *m)
 	m->next = NULL;
 	m->state = MASTER_RUNNING;
 	m->names_at = clock_mono_us() + NAMES_EACH_S * 1000000;
+	m->names_wait_s = 0;
 	reload_keys(m);
 	supervise_seat(m);
 	m->leaving = sockets_shut(&m->sockets) && old != NULL;

@@ -78,6 +78,7 @@ void
 stop_done(struct master *m)
 {
 	event_del(&m->deadline);
+	lookup_drop(&m->lookup);
 	if (m->mover != 0)
 		(void)kill(m->mover, SIGKILL);
 	m->done = true;

@@ -8,6 +8,7 @@ and hosts, in a mount namespace.
 
 import ctypes
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -18,6 +19,7 @@ import pytest
 import backend
 import clients
 import herd
+import pki
 
 pytestmark = pytest.mark.root
 
@@ -30,6 +32,8 @@ CLONE_NEWNS = 0x20000
 def dead():
     """A name server that takes questions and answers none."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        # Of another run of these tests: they are all as dead.
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind((DEAD, 53))
         yield
 
@@ -164,3 +168,41 @@ def test_found_while_the_file_is_edited(start, away):
         mark = found(d, away)
         d.wait_log("is not what is running", mark, seconds=60)
         assert d.workers() == before
+
+
+def test_found_after_a_reload_that_failed(start, away):
+    """The names are those of what is running, not of what was refused."""
+    with backend.Backend(backend.echo) as good:
+        conf = proxy("late.test:" + good.address.rsplit(":", 1)[1])
+        with start(conf, drop=away) as d:
+            d.reload_refused("nonsense")
+            d.configure(conf)
+            mark = found(d, away)
+            d.wait_log("reloaded: generation", mark, seconds=40)
+            assert talk(d) == b"x"
+
+
+def test_found_while_a_reload_is_impossible(start, away, tmp):
+    """What hinders the reload goes away, and nobody has to say so."""
+    key = os.path.join(tmp, "key")
+    shutil.copy(pki.path("server.key"), key)
+    with backend.Backend(backend.echo) as good:
+        conf = proxy("late.test:" + good.address.rsplit(":", 1)[1]).replace(
+            pki.path("server.key"), key)
+        with start(conf, drop=away) as d:
+            os.rename(key, key + ".away")
+            mark = found(d, away)
+            d.wait_log("reload failed", mark, seconds=40)
+            os.rename(key + ".away", key)
+            d.wait_log("reloaded: generation", mark, seconds=60)
+            assert talk(d) == b"x"
+
+
+def test_stop_while_names_are_asked_for(start, away):
+    """Nobody who asks outlives the master."""
+    with start(proxy("late.test:9"), drop=away) as d:
+        herd.wait_for("somebody who asks", lambda: len(d.children()) > 2, 40)
+        asking = d.alive()
+        d.signal(signal.SIGTERM)
+        assert d.wait_end(SOON) == 0
+        assert not [p for p in asking if not herd.gone(p)]
