@@ -64,8 +64,10 @@ generation_reread(struct generation *g, const struct master_options *o,
 	if (conf == NULL)
 		return -1;
 	if (strcmp(conf->user.value, old->user.value) != 0 ||
-	    strcmp(conf->group.value, old->group.value) != 0)
+	    strcmp(conf->group.value, old->group.value) != 0) {
 		g->ids_known = false;
+		g->ids.ngroups = 0;
+	}
 	g->conf = conf;
 	conf_free(old);
 	return 0;

@@ -8,6 +8,7 @@ and hosts, in a mount namespace.
 
 import ctypes
 import os
+import pwd
 import shutil
 import signal
 import socket
@@ -206,3 +207,24 @@ def test_stop_while_names_are_asked_for(start, away):
         d.signal(signal.SIGTERM)
         assert d.wait_end(SOON) == 0
         assert not [p for p in asking if not herd.gone(p)]
+
+
+def has_reaped(pid):
+    """A tlsherd one of whose children has ended, with its page faults."""
+    if not herd.title(pid).startswith("tlsherd: "):
+        return False
+    with open(f"/proc/{pid}/stat", encoding="ascii") as f:
+        return int(f.read().rsplit(")", 1)[1].split()[8]) > 0
+
+
+def test_another_user_meanwhile(start, away):
+    """Who is looked up anew has the groups of nobody else."""
+    def conf(user):
+        return proxy("slow.test:80", top=f'user = "{user}"')
+    with start(conf("daemon"), ready=False, drop=away) as d:
+        herd.wait_for("the ids", lambda: any(map(has_reaped, d.children())))
+        d.configure(conf("nobody"))
+        d.wait_log("workers are ready")
+        groups = herd.status(d.workers()[0])["Groups"]
+        assert groups == [str(g) for g in os.getgrouplist(
+            "nobody", pwd.getpwnam("nobody").pw_gid)]
