@@ -8,8 +8,7 @@
  * 3.4 in TLS 1.3 whatever options say. So the ClientHello callback leaves only
  * the group that is to be used. In TLS 1.3 that is one of those for which the
  * client has sent a key share: asking for another one (HelloRetryRequest)
- * costs a round trip, and OpenSSL asks only where no share is of any use, by
- * our order.
+ * costs a round trip, and is done only where no share is of any use.
  */
 #include "config.h"
 
@@ -29,6 +28,10 @@
  * Fields and what came later are groups of TLS 1.3 alone.
  */
 #define CURVE12_MAX 30
+/* Of those, TLS 1.3 has P-256 and what comes after it, but for Brainpool's. */
+#define CURVE13_MIN 23
+#define BRAINPOOL12_MIN 26
+#define BRAINPOOL12_MAX 28
 
 static bool names_field(const char *, const char *, const char *);
 static int order_cb(SSL *, int *, void *);
@@ -36,7 +39,7 @@ static int only(SSL *, uint16_t);
 static bool offers_tls13(SSL *);
 static size_t supported(SSL *, uint16_t *, size_t);
 static size_t shares(SSL *, uint16_t *, size_t);
-static size_t curves12(uint16_t *, size_t);
+static size_t usable(uint16_t *, size_t, bool);
 static size_t rank(const struct tls_front *, const uint16_t *, size_t);
 
 /* SSL_CTX_set1_groups_list() is a macro that casts const away. */
@@ -145,6 +148,7 @@ tls_groups_apply(const struct tls_front *front, SSL *ssl)
 {
 	uint16_t ids[OFFER_MAX], keys[OFFER_MAX];
 	size_t best, n, nkeys;
+	bool tls13;
 
 	if (front->ngroups == 0)
 		return 0;
@@ -153,8 +157,10 @@ tls_groups_apply(const struct tls_front *front, SSL *ssl)
 	if (n > 0 && ids[0] == front->groups[0] &&
 	    (nkeys == 0 || keys[0] == ids[0]))
 		return 0;
-	best = front->tls13 && offers_tls13(ssl) ? rank(front, keys, nkeys) :
-	    rank(front, ids, curves12(ids, n));
+	tls13 = front->tls13 && offers_tls13(ssl);
+	best = rank(front, keys, tls13 ? nkeys : 0);
+	if (best == front->ngroups)
+		best = rank(front, ids, usable(ids, n, tls13));
 	return best < front->ngroups ? only(ssl, front->groups[best]) : 0;
 }
 
@@ -221,14 +227,16 @@ shares(SSL *ssl, uint16_t *ids, size_t max)
 	return n;
 }
 
-/* Leave those that TLS 1.2 can use. Returns how many. */
+/* Leave those that this version can use. Returns how many. */
 static size_t
-curves12(uint16_t *ids, size_t n)
+usable(uint16_t *ids, size_t n, bool tls13)
 {
 	size_t i, left;
 
 	for (i = left = 0; i < n; i++)
-		if (ids[i] <= CURVE12_MAX)
+		if (tls13 ? ids[i] >= CURVE13_MIN &&
+		    (ids[i] < BRAINPOOL12_MIN || ids[i] > BRAINPOOL12_MAX) :
+		    ids[i] <= CURVE12_MAX)
 			ids[left++] = ids[i];
 	return left;
 }
