@@ -46,6 +46,12 @@ def withhold(d, count, size):
     return held
 
 
+def come_and_go(d, count=20):
+    held = [clients.connect(d) for _ in range(count)]
+    for tls in held:
+        tls.close()
+
+
 @pytest.mark.skipif(herd.SLOW != 1, reason="not the usual allocator")
 @pytest.mark.parametrize("size", [131000, 32000])
 def test_withheld_hellos(start, size):
@@ -75,8 +81,9 @@ def test_withheld_hellos(start, size):
                               CLIENTS * size // 1024)
             for sock in held:
                 sock.close()
+        # Others, of whom there are few, do not put it off.
         herd.wait_for(f"what {CLIENTS} clients held above {before} KiB",
-                      lambda: own(pid) <= before + RESIDUE)
+                      lambda: come_and_go(d) or own(pid) <= before + RESIDUE)
         with clients.connect(d) as tls:
             tls.sendall(b"x")
             assert clients.read_exactly(tls, 1) == b"x"
