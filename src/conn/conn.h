@@ -218,6 +218,8 @@ void conn_abort(struct conn *, enum close_reason);
  */
 void conn_close(struct conn *, enum close_reason);
 
+/* Whether too much has been written to a client that is over. */
+bool conn_wasted(const struct conn *);
 /* After `lost`: some of what the client sent has got further. */
 void conn_progress(struct conn *);
 /* Whether `data` will bring something yet that waited for conn_resume(). */

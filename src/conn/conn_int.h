@@ -50,6 +50,11 @@
 #define CONN_OUT_MAX (1u << 20)
 #define CONN_RECHECK_MS 100
 /*
+ * What a service may write to a client that is over: a client could leave
+ * requests behind by the thousand, and have them all answered.
+ */
+#define CONN_WASTE_MAX (16u << 20)
+/*
  * Records in a row that bring no data: key updates, refused renegotiations. A
  * few bytes of these cost us as much as a handshake's share.
  */
@@ -160,6 +165,7 @@ struct conn {
 	struct conn_bound bound;
 	uint32_t unsent;   /* here and in the kernel at the last time-out */
 	uint32_t rest_ms;  /* of conn_rest(); 0: over */
+	uint32_t wasted;   /* bytes written to nobody */
 	uint8_t state;	   /* enum conn_state */
 	uint8_t reason;	   /* enum close_reason */
 	union {

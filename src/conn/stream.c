@@ -14,6 +14,7 @@ static void end_of_input(struct conn *);
 static enum close_reason cut_reason(const struct conn *);
 static bool left_both_ways(const struct conn *);
 static bool closed_by_client(const struct conn *);
+static void waste(struct conn *, size_t);
 static bool room(const struct conn *);
 
 /* Read all that is there and wanted; events go up. */
@@ -174,6 +175,8 @@ conn_write(struct conn *c, const void *buf, size_t len)
 
 	if (c->reason == CLOSE_CLIENT_CLOSED)
 		c->reason = CLOSE_CLIENT_ABORT;
+	if (c->flags & CONN_F_BROKEN || c->state >= CONN_LINGER)
+		waste(c, len);
 	if (!conn_serves(c) ||
 	    c->flags & (CONN_F_FINISHED | CONN_F_FINISH_LATER))
 		return false;
@@ -198,6 +201,20 @@ conn_write(struct conn *c, const void *buf, size_t len)
 	if (hub->tx_len >= c->hint)
 		conn_output_flush(c);
 	return conn_has_room(c);
+}
+
+static void
+waste(struct conn *c, size_t len)
+{
+	if (!conn_wasted(c))
+		c->wasted += len < CONN_WASTE_MAX ? (uint32_t)len :
+		    CONN_WASTE_MAX;
+}
+
+bool
+conn_wasted(const struct conn *c)
+{
+	return c->wasted >= CONN_WASTE_MAX;
 }
 
 size_t

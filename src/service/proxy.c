@@ -372,6 +372,8 @@ proxy_from_backend(struct conn *c)
 		if (n > 0) {
 			leg->flags &= ~LEG_F_ASKED;
 			(void)conn_write(c, buf, (size_t)n);
+			if (conn_wasted(c))
+				conn_close(c, CLOSE_CLIENT_ABORT);
 		}
 		if (n < (ssize_t)want)
 			read_short(c, n, error);

@@ -35,6 +35,7 @@
 
 static bool wants_reset(struct conn *);
 static bool leg_over(struct conn *);
+static bool answers_nobody(struct conn *);
 static void discard(struct conn *);
 static bool arrived(struct conn *);
 static void end_leg(struct conn *, bool reset);
@@ -130,7 +131,7 @@ proxy_deliver(struct conn *c)
 
 	if (leg->state == LEG_UP)
 		discard(c);
-	if (!leg_over(c)) {
+	if (!leg_over(c) && !answers_nobody(c)) {
 		if (conn_has_more(c))
 			conn_recheck(c);
 		if (leg->pending != NULL || conn_has_more(c))
@@ -140,6 +141,8 @@ proxy_deliver(struct conn *c)
 	}
 	if (leg->state == LEG_UP && leg->flags & LEG_F_BROKEN)
 		conn_set_error(c, "%s", strerror(leg->error));
+	else if (leg->state == LEG_UP && leg->flags & LEG_F_CUT)
+		end_leg(c, true);
 	proxy_leg_close(c);
 	conn_delivered(c);
 }
@@ -151,6 +154,19 @@ leg_over(struct conn *c)
 
 	return leg->state == LEG_NONE || leg->state == LEG_FAILED ||
 	    leg->flags & LEG_F_BROKEN;
+}
+
+/* Some answers have to be let out of its way, not those to all it may get. */
+static bool
+answers_nobody(struct conn *c)
+{
+	struct leg *leg = conn_state(c);
+
+	if (!conn_wasted(c))
+		return false;
+	conn_set_error(c, "the backend goes on sending");
+	leg->flags |= LEG_F_CUT;
+	return true;
 }
 
 /*

@@ -201,6 +201,32 @@ START_TEST(backend_never_reads)
 }
 END_TEST
 
+/* A client that is over does not make it send for ever. */
+START_TEST(backend_answers_nobody)
+{
+	struct conn *c;
+
+	pair(false);
+	server->deaf = true;
+	peer_send_noise(client, 16u << 20, 1);
+	c = the_conn();
+	wait_for(c->flags & CONN_F_PAUSED);
+	if (_i == 0) {
+		conn_enter(c);
+		conn_close(c, CLOSE_PROTOCOL);
+		conn_leave(c);
+		ck_assert_int_eq(the_conn()->state, CONN_ORPHAN);
+	} else {
+		peer_reset(client);
+	}
+	peer_send_noise(server, 2 * CONN_WASTE_MAX, 2);
+	wait_for(conn_hub_count(world.hub) == 0);
+	ck_assert(server->wire.pos < server->wire.len);
+	ck_assert_uint_eq(closes(_i == 0 ? CLOSE_PROTOCOL :
+	    CLOSE_CLIENT_ABORT), 1);
+}
+END_TEST
+
 /* A worker that stops leaves to the kernel what that takes. */
 START_TEST(stopped_behind_data)
 {
@@ -482,6 +508,7 @@ proxy_end_suite(void)
 	tcase_add_loop_test(tc, client_cut, 0, 6);
 	tcase_add_loop_test(tc, cut_behind_data, 0, 8);
 	tcase_add_loop_test(tc, backend_never_reads, 0, 2);
+	tcase_add_loop_test(tc, backend_answers_nobody, 0, 2);
 	tcase_add_loop_test(tc, stopped_behind_data, 0, 2);
 	tcase_add_loop_test(tc, client_cut_before_connect, 0, 3);
 	tcase_add_loop_test(tc, early_then_cut, 0, 4);
