@@ -73,7 +73,7 @@ struct process {
 	struct generation *generation;
 	unsigned worker;
 	pid_t pid;
-	int fd; /* our end of the control socket; -1 after its end */
+	int fd; /* our end of the channel; -1 after its end */
 	struct event control;
 	struct slot *slot;
 	unsigned slot_number; /* handed over, and not looked up yet */

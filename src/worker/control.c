@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Orders of the master, over the worker's end of the control socket. Its end
+ * Orders of the master, over the worker's end of the channel. Its end
  * means that the master is dead: nobody would replace this worker or tell it
  * to stop, so it finishes its connections and exits.
  */

@@ -45,9 +45,9 @@ struct heritage {
 };
 
 /*
- * What goes over the control socket; `arg` and `text` as the type says. A
- * worker is READY before it accepts: only when all of a new generation are,
- * the master lets them SERVE. So a reload that fails has met no client.
+ * What goes over the channel; `arg` and `text` as the type says. A worker is
+ * READY before it accepts: only when all of a new generation are, the master
+ * lets them SERVE. So a reload that fails has met no client.
  *
  * After an upgrade the two ends are of different versions: add at the end, and
  * when that is not enough, change the number of master/handover.h.
@@ -72,7 +72,7 @@ struct control_msg {
 
 /*
  * The worker's whole life; called in the child with signals blocked, never
- * returns. The end of the control socket means that the master is dead:
+ * returns. The end of the channel means that the master is dead:
  * drain and exit. Exit status 0 after a drain or stop; WORKER_EXIT_SETUP when
  * it could not start (privileges, memory): CONTROL_FAILED has said why.
  */

@@ -4,9 +4,8 @@
  * by master/process.c with what struct heritage holds. Ends when it has drained,
  * when it is told to stop, or when its master is gone.
  *
- * It hears the master over the control socket, and SIGTERM; SIGINT and SIGQUIT
- * come from a terminal to the whole process group and are the master's to act
- * on.
+ * It hears the master over its channel, and SIGTERM; SIGINT and SIGQUIT come
+ * from a terminal to the whole process group and are the master's to act on.
  */
 #include "config.h"
 
@@ -133,7 +132,7 @@ worker_init(struct worker *w, const struct heritage *h, struct err *err)
 	    sessions_expire_init(w) == -1)
 		return err_set(err, NULL, "out of memory");
 	if (control_init(w) == -1)
-		return err_set(err, NULL, "control socket: %s",
+		return err_set(err, NULL, "channel to the master: %s",
 		    strerror(errno));
 	if (h->serve)
 		acceptor_open(&w->acceptor);
