@@ -12,6 +12,7 @@
 #include "config.h"
 
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/socket.h>
 
 #include <netinet/in.h>
@@ -153,7 +154,8 @@ setup(void)
 
 	for (file = INPUT; file <= GOOD; file++) {
 		fd = memfd_create("fuzz_conf", MFD_CLOEXEC);
-		REQUIRE(fd != -1 && dup2(fd, file) == file);
+		REQUIRE(fd != -1 && fchmod(fd, 0600) == 0);
+		REQUIRE(dup2(fd, file) == file);
 		close(fd);
 	}
 	file_write(INCLUDED, included, strlen(included));
