@@ -15,11 +15,14 @@
 
 #include "tls/tls_int.h"
 
+/* Certificates of a week, or of a day, are renewed later than others. */
 #define SOON_DAYS 14
+#define SOON_PART 3 /* of its life */
 /* What 2,048 bits of RSA are worth, and 224 of a curve (SP 800-57). */
 #define SAFE_BITS 112
 
 static void check_dates(const X509 *, int, const struct conf_str *);
+static time_t soon_before(const ASN1_TIME *, const ASN1_TIME *);
 static void check_strength(X509 *, int, const struct conf_str *);
 static void check_names(X509 *, const struct conf_certificate *);
 static bool has_name(X509 *, const char *);
@@ -68,7 +71,7 @@ check_dates(const X509 *x, int n, const struct conf_str *path)
 {
 	const ASN1_TIME *end = X509_get0_notAfter(x);
 	const ASN1_TIME *begin = X509_get0_notBefore(x);
-	time_t soon = time(NULL) + SOON_DAYS * 86400L;
+	time_t soon = time(NULL) + soon_before(begin, end);
 	char name[32], when[64];
 
 	if (X509_cmp_current_time(end) < 0)
@@ -80,9 +83,21 @@ check_dates(const X509 *x, int n, const struct conf_str *path)
 		    "%s on", which(name, sizeof(name), n),
 		    date(when, sizeof(when), begin));
 	else if (X509_cmp_time(end, &soon) < 0)
-		tls_file_warn("chain", path, "%s expires within %d days, on %s",
-		    which(name, sizeof(name), n), SOON_DAYS,
+		tls_file_warn("chain", path, "%s expires soon, on %s",
+		    which(name, sizeof(name), n),
 		    date(when, sizeof(when), end));
+}
+
+/* How many seconds before its end a certificate is worth a warning. */
+static time_t
+soon_before(const ASN1_TIME *begin, const ASN1_TIME *end)
+{
+	int days, seconds;
+
+	if (!ASN1_TIME_diff(&days, &seconds, begin, end) ||
+	    days / SOON_PART >= SOON_DAYS)
+		return SOON_DAYS * 86400L;
+	return (days * 86400L + seconds) / SOON_PART;
 }
 
 /* The signature of a root is nobody's business: it is known or not. */

@@ -239,8 +239,8 @@ static const struct {
 	{ "future.crt", "future.key", NULL, "t.conf:11: chain "
 	    "\"@future.crt\": the certificate is not valid yet, but from 20" },
 	{ "client_short.crt", "client_short.key", NULL, "t.conf:11: chain "
-	    "\"@client_short.crt\": the certificate expires within 14 days, "
-	    "on 20" },
+	    "\"@client_short.crt\": the certificate expires soon, on 20" },
+	{ "week.crt", "week.key", NULL, NULL },
 	{ "both.pem", NULL, NULL, NULL },
 	{ "key_first.pem", NULL, NULL, NULL },
 	{ "server_a.crt", "both.pem", NULL, NULL },

@@ -44,6 +44,7 @@ static const struct {
 	[PKI_CLIENT_INTER2] = { "client_inter2", PKI_INTER2, 0, -YEAR, YEAR },
 	[PKI_CLIENT_SUB] = { "client_sub", PKI_SUB, 0, -YEAR, YEAR },
 	[PKI_CLIENT_SHORT] = { "client_short", PKI_CA1, 0, -YEAR, 600 },
+	[PKI_WEEK] = { "week", PKI_CA1, 0, -3600, 7 * 86400 },
 	[PKI_CLIENT_EXPIRED] = { "client_expired", PKI_CA1, 0, -YEAR, -60 },
 	[PKI_CLIENT_SELF] = { "client_self", PKI_CLIENT_SELF, 0, -YEAR, YEAR },
 };

@@ -29,6 +29,7 @@ enum pki_id {
 	PKI_CLIENT_INTER2,
 	PKI_CLIENT_SUB,
 	PKI_CLIENT_SHORT, /* by CA1, valid for ten minutes */
+	PKI_WEEK,	  /* by CA1, made an hour ago for a week */
 	PKI_CLIENT_EXPIRED,
 	PKI_CLIENT_SELF,
 	PKI_COUNT
