@@ -366,7 +366,7 @@ START_TEST(test_many_warnings)
 		"] 6 more like this: the certificate has expired, on 20",
 		"] 7 more like this: the certificate has expired, on 20",
 	};
-	static char titles[SITE_CERTS][8];
+	static char titles[SITE_CERTS][16];
 	struct conf_certificate *c = NULL;
 	unsigned lines;
 	struct site site;
