@@ -21,7 +21,6 @@
 #include "master/master_int.h"
 
 #define UPKEEP_S 1
-/* Slots of the session cache looked at in one second. */
 
 static int start(struct master *, struct conf *, struct err *);
 static int open_shared(struct master *, const struct conf *, struct err *);
