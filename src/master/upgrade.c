@@ -42,8 +42,9 @@ upgrade_begin(struct master *m)
 {
 	struct err err;
 
+	/* In a test, which may be of the file before the one that is meant. */
 	if (m->state == MASTER_STARTING || m->state == MASTER_RELOADING ||
-	    reload_unfinished(m)) {
+	    m->state == MASTER_TESTING || reload_unfinished(m)) {
 		m->upgrade_again = true;
 		return;
 	}

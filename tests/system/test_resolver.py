@@ -228,3 +228,14 @@ def test_another_user_meanwhile(start, away):
         groups = herd.status(d.workers()[0])["Groups"]
         assert groups == [str(g) for g in os.getgrouplist(
             "nobody", pwd.getpwnam("nobody").pw_gid)]
+
+
+def test_upgrade_asked_for_in_its_test(start, away):
+    """What is tested may be the file before the one that is meant."""
+    with start(herd.site("reply"), drop=away) as d:
+        d.configure(herd.site("reply", address="slow.test:0"))
+        mark = d.mark()
+        d.signal(signal.SIGUSR2)
+        d.wait_log("upgrade: testing", mark)
+        d.signal(signal.SIGUSR2)
+        d.wait_log("upgrade failed: ", mark, n=2)
