@@ -113,7 +113,7 @@ addr_look_up(const char *text, struct addr **list, const char **why)
 	error = look_up(host, port, false, &found);
 	if (error != 0) {
 		*why = reason(error);
-		return -1;
+		return error == EAI_AGAIN ? -2 : -1;
 	}
 	add_found(found, list, &n);
 	freeaddrinfo(found);

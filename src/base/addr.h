@@ -37,7 +37,8 @@ int addr_parse_all(const char *text, struct addr **list, size_t *n,
 bool addr_is_unknown(const struct addr *);
 /*
  * The addresses of a name that addr_parse_all() took, from the C library; this
- * blocks. The number of them, at least one, or -1 and why.
+ * blocks. The number of them, at least one, or -1 and why; -2 when nobody has
+ * answered.
  */
 int addr_look_up(const char *text, struct addr **list, const char **why);
 /* The first of them. */

@@ -23,17 +23,37 @@ names_begin(void)
 }
 
 void
-names_forget(void)
+names_ask_again(void)
 {
-	size_t i;
+	struct name *name;
+
+	for (name = names.list; name < names.list + names.n; name++) {
+		if (name->state == NAME_FOUND) {
+			free(name->before);
+			name->before = name->list;
+			name->nbefore = name->n;
+			name->list = NULL;
+		}
+		name_clear(name);
+		name->state = NAME_UNUSED;
+	}
+}
+
+void
+names_tidy(void)
+{
+	size_t i, kept = 0;
 
 	for (i = 0; i < names.n; i++) {
+		if (names.list[i].state != NAME_UNUSED) {
+			names.list[kept++] = names.list[i];
+			continue;
+		}
 		name_clear(&names.list[i]);
+		free(names.list[i].before);
 		free(names.list[i].text);
 	}
-	free(names.list);
-	names.list = NULL;
-	names.n = 0;
+	names.n = kept;
 }
 
 struct name *
@@ -62,8 +82,12 @@ names_get(const char *text)
 
 	if (!names.begun)
 		return NULL;
-	if (known != NULL)
-		return &names.list[known - names.list];
+	if (known != NULL) {
+		one = &names.list[known - names.list];
+		if (one->state == NAME_UNUSED)
+			one->state = NAME_ASKED;
+		return one;
+	}
 	names.list = xreallocarray(names.list, names.n + 1,
 	    sizeof(*names.list));
 	one = &names.list[names.n++];
@@ -83,10 +107,27 @@ name_add(struct name *name, const struct addr *addr)
 	name->state = NAME_FOUND;
 }
 
+bool
+name_restore(struct name *name)
+{
+	if (name->nbefore == 0)
+		return false;
+	name_clear(name);
+	name->list = name->before;
+	name->n = name->nbefore;
+	name->before = NULL;
+	name->nbefore = 0;
+	name->state = NAME_FOUND;
+	return true;
+}
+
 void
 name_fail(struct name *name, const char *why)
 {
 	name_clear(name);
+	free(name->before);
+	name->before = NULL;
+	name->nbefore = 0;
 	name->why = xstrdup(why);
 	name->state = NAME_FAILED;
 }

@@ -17,6 +17,7 @@ enum name_state {
 	NAME_ASKED, /* and not answered yet */
 	NAME_FOUND,
 	NAME_FAILED,
+	NAME_UNUSED, /* nobody has noted it since names_ask_again() */
 };
 
 struct name {
@@ -25,6 +26,8 @@ struct name {
 	struct addr *list; /* found */
 	size_t n;
 	char *why; /* failed */
+	struct addr *before; /* before names_ask_again() */
+	size_t nbefore;
 };
 
 /*
@@ -32,8 +35,10 @@ struct name {
  * notes those that are not here as asked for.
  */
 void names_begin(void);
-/* Forget them all: they are to be asked for anew. */
-void names_forget(void);
+/* Those that are noted from now on are to be asked for anew. */
+void names_ask_again(void);
+/* Forget those that were not. */
+void names_tidy(void);
 /* All names, n of them, in the order in which they were noted. */
 struct name *names_all(size_t *n);
 /* The name of that text, NULL before names_begin(); noted if it is new. */
@@ -42,6 +47,8 @@ struct name *names_get(const char *text);
 const struct name *names_find(const char *text);
 /* One more address of it; it is found. */
 void name_add(struct name *, const struct addr *);
+/* Nobody answers: it has the addresses of before. False: it had none. */
+bool name_restore(struct name *);
 /* It has failed; why is copied. */
 void name_fail(struct name *, const char *why);
 

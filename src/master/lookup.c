@@ -31,6 +31,7 @@
 enum answer_type {
 	ANSWER_ADDRESS, /* of a name: one of its addresses */
 	ANSWER_FAILED,	/* a name, or the ids: why */
+	ANSWER_NONE,	/* of a name, by nobody: why */
 	ANSWER_IDS,
 	ANSWER_GROUP, /* one of those that the user is in */
 };
@@ -60,6 +61,7 @@ static void ask_name(size_t, int);
 static void ask_ids(const struct generation *, int);
 static void say(int, const struct answer *);
 static void take(struct generation *, const struct answer *);
+static void not_answered(struct name *, const char *);
 static bool want_ids(const struct generation *);
 
 int
@@ -117,7 +119,7 @@ lookup_end(struct lookup *l, struct generation *g)
 	all = names_all(&n);
 	for (i = 0; i < n; i++)
 		if (all[i].state == NAME_ASKED)
-			name_fail(&all[i], late);
+			not_answered(&all[i], late);
 	if (want_ids(g))
 		(void)snprintf(g->ids_error, sizeof(g->ids_error),
 		    "users cannot be looked up: there is no answer");
@@ -240,7 +242,7 @@ ask_name(size_t place, int fd)
 	}
 	if (n > 0)
 		return;
-	a.type = ANSWER_FAILED;
+	a.type = n == -2 ? ANSWER_NONE : ANSWER_FAILED;
 	snprintf(a.u.why, sizeof(a.u.why), "%s", n < 0 ? why :
 	    "it has no address");
 	say(fd, &a);
@@ -317,5 +319,18 @@ take(struct generation *g, const struct answer *a)
 		name_add(&all[a->name], &a->u.addr);
 	} else if (a->name < n && a->type == ANSWER_FAILED) {
 		name_fail(&all[a->name], a->u.why);
+	} else if (a->name < n && a->type == ANSWER_NONE) {
+		not_answered(&all[a->name], a->u.why);
 	}
+}
+
+/* A name server that is down must not cost a site that works. */
+static void
+not_answered(struct name *name, const char *why)
+{
+	if (name_restore(name))
+		log_warnx("\"%s\": %s: it keeps the addresses that it had",
+		    name->text, why);
+	else
+		name_fail(name, why);
 }

@@ -66,7 +66,7 @@ reload_begin(struct master *m)
 		log_notice("reloading %s", o->path);
 	m->state = MASTER_RELOADING;
 	lookup_drop(&m->lookup);
-	names_forget();
+	names_ask_again();
 	m->names_wait_s = 0;
 	conf = conf_load(o->path, o->overrides, o->noverrides, &err);
 	if (conf == NULL) {
@@ -255,6 +255,7 @@ reload_commit(struct master *m)
 	m->state = MASTER_RUNNING;
 	m->names_at = clock_mono_us() + NAMES_EACH_S * 1000000;
 	m->names_wait_s = 0;
+	names_tidy();
 	reload_keys(m);
 	supervise_seat(m);
 	m->leaving = sockets_shut(&m->sockets) && old != NULL;

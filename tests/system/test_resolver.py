@@ -239,3 +239,19 @@ def test_upgrade_asked_for_in_its_test(start, away):
         d.wait_log("upgrade: testing", mark)
         d.signal(signal.SIGUSR2)
         d.wait_log("upgrade failed: ", mark, n=2)
+
+
+def test_known_names_outlive_their_server(start, away):
+    """A reload while nobody answers costs no site that works."""
+    with backend.Backend(backend.echo) as good:
+        found_now = "127.0.0.1 late.test\n"
+        with open(away.hosts, "a", encoding="ascii") as f:
+            f.write(found_now)
+        conf = proxy("late.test:" + good.address.rsplit(":", 1)[1])
+        with start(conf, drop=away) as d:
+            with open(away.hosts, "w", encoding="ascii") as f:
+                f.write("127.0.0.1 localhost\n")
+            d.reload_refused("nonsense")
+            d.reload(conf)
+            assert "it keeps the addresses that it had" in d.log()
+            assert talk(d) == b"x"
