@@ -316,8 +316,7 @@ static const char *const broken[] = {
 	"control_socket = '@'\nlisten \"x\" {\n",
 	"user = \"a\ncontrol_socket = @\n",
 	"/* x\ncontrol_socket = \"control.sock\"\n",
-	"# control_socket = \"/x\"\n log = control_socket\n"
-	    "control_socket = \"@\"",
+	"# control_socket = \"/x\"\nlog = control_socket\ncontrol_socket = \"@\"",
 };
 
 START_TEST(broken_configuration)
