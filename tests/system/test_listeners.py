@@ -199,7 +199,7 @@ TALK = {  # what: (bytes, close reason, is the answer an alert, or nothing)
     "http": (b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", "not_tls", False),
     "smtp": (b"EHLO localhost\r\n", "not_tls", False),
     "zeros": (bytes(5000), "not_tls", False),
-    "ssl2": (SSL2_HELLO, "not_tls", True),
+    "ssl2": (SSL2_HELLO, "handshake", True),
     "other record": (record(23, b"x" * 100), "handshake", True),
     "no hello": (record(22, b"\x0b\0\0\x04abcd"), "handshake", True),
     "bad hello": (record(22, b"\x01\0\0\x20" + b"\xff" * 32), "handshake",
