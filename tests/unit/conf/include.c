@@ -227,7 +227,7 @@ include_suite(void)
 	tcase_add_test(tc, loops);
 	suite_add_tcase(suite, tc);
 	tc = test_case("limits");
-	tcase_set_timeout(tc, 60);
+	tcase_set_timeout(tc, 300);
 	tcase_add_test(tc, bomb);
 	tcase_add_test(tc, large);
 	suite_add_tcase(suite, tc);
