@@ -26,6 +26,8 @@ def proxy(*addresses, body="", **kw):
 
 def with_hosts(tmp, text):
     """For the daemon to call before its exec: /etc/hosts is another file."""
+    if not os.path.exists("/etc/hosts"):
+        pytest.skip("there is no /etc/hosts to put another one over")
     path = os.path.join(tmp, "hosts")
     with open(path, "w", encoding="ascii") as f:
         f.write(text)
