@@ -131,6 +131,7 @@ names_suite(void)
 	Suite *s = suite_create("names");
 	TCase *tc = tcase_create("names");
 
+	tcase_set_tags(tc, "fork"); /* the process has one table */
 	tcase_add_test(tc, life);
 	tcase_add_test(tc, before);
 	tcase_add_test(tc, numbers);

@@ -210,6 +210,7 @@ syslogger_suite(void)
 	Suite *suite = suite_create("syslogger");
 	TCase *tc = tcase_create("syslogger");
 
+	tcase_set_tags(tc, "fork"); /* what is lost is counted in the process */
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, form);
 	tcase_add_test(tc, not_read);
