@@ -84,22 +84,21 @@ conn_close_step(struct conn *c)
 		conn_deliver_step(c);
 	if (c->state >= CONN_ORPHAN)
 		return;
-	if (c->flags & (CONN_F_RESET | CONN_F_BROKEN) && !has_unread(c)) {
+	if (c->wire.flags & (WIRE_RESET | WIRE_BROKEN) && !has_unread(c)) {
 		conn_close(c, gone_reason(c));
 		return;
 	}
-	if (conn_output_waits(c) || !(c->state == CONN_LINGER ||
+	if (c->wire.out != NULL || !(c->state == CONN_LINGER ||
 	    (c->state == CONN_OPEN && c->flags & CONN_F_FINISHED)))
 		return;
 	/* Its end does not overtake what came before and is not served yet. */
-	client_done = (c->flags & CONN_F_EOF && c->hub->in_len == 0) ||
+	client_done = (c->wire.flags & WIRE_EOF && c->hub->in_len == 0) ||
 	    (c->state == CONN_OPEN && c->flags & CONN_F_ENDED);
 	if (client_done) {
 		conn_close(c, c->reason);
-	} else if (!(c->flags & CONN_F_SHUT)) {
-		c->flags |= CONN_F_SHUT;
+	} else if (!(c->wire.flags & WIRE_SHUT)) {
 		c->shut = c->hub->now;
-		(void)shutdown(c->fd, SHUT_WR);
+		wire_shut(&c->wire);
 	}
 }
 

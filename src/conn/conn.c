@@ -33,7 +33,7 @@
 static struct conn *make(struct conn_hub *, const struct listener *, int,
     const struct sockaddr *, socklen_t);
 static int make_tls(struct conn *);
-static void note_nodelay(struct conn *);
+static bool has_nodelay(struct conn_hub *, int, int);
 static void note_keepalive(struct conn *);
 static bool step(struct conn *);
 
@@ -51,19 +51,17 @@ conn_new(struct conn_hub *hub, const struct listener *listener, int fd,
 	}
 	conn_enter(c);
 	c->started = hub->now;
-	c->flags |= CONN_F_READABLE;
+	wire_look(&c->wire);
 	if (make_tls(c) == -1) {
 		conn_close(c, CLOSE_NO_MEMORY);
 		conn_leave(c);
 		return -1;
 	}
-	note_nodelay(c);
 	note_keepalive(c);
 	while (step(c))
 		;
 	/* Only now: the kernel shows at once whatever is there already. */
-	c->flags &= ~CONN_F_DOUBT;
-	if (c->state != CONN_DEAD && event_add(&c->ev, NULL) == -1)
+	if (c->state != CONN_DEAD && wire_watch(&c->wire, false, NULL) == -1)
 		conn_close(c, CLOSE_NO_MEMORY);
 	conn_leave(c);
 	return 0;
@@ -82,7 +80,6 @@ make(struct conn_hub *hub, const struct listener *listener, int fd,
 		return NULL;
 	c->hub = hub;
 	c->listener = listener;
-	c->fd = fd;
 	c->id = ++hub->next_id;
 	c->reason = CLOSE_DONE;
 	c->hint = CONN_HINT_FIRST;
@@ -90,8 +87,8 @@ make(struct conn_hub *hub, const struct listener *listener, int fd,
 	c->client.sa.sa_family = sa->sa_family;
 	if (sa->sa_family != AF_UNIX && len <= sizeof(c->client))
 		memcpy(&c->client, sa, len);
-	event_assign(&c->ev, hub->conf.base, fd, EV_READ | EV_ET | EV_PERSIST |
-	    (hub->early_close ? EV_CLOSED : 0), conn_event_cb, c);
+	wire_open(&c->wire, fd, has_nodelay(hub, fd, sa->sa_family),
+	    hub->conf.base, conn_event_cb, c);
 	TAILQ_INSERT_TAIL(&hub->conns, c, link);
 	if (++hub->count > hub->peak)
 		hub->peak = hub->count;
@@ -119,26 +116,22 @@ make_tls(struct conn *c)
  * that pass it on (Linux does) if the master set it: then it need not be set
  * for each. The first connection tells.
  */
-static void
-note_nodelay(struct conn *c)
+static bool
+has_nodelay(struct conn_hub *hub, int fd, int family)
 {
-	struct conn_hub *hub = c->hub;
 	socklen_t len;
 	int on;
 
-	if (c->client.sa.sa_family == AF_UNIX) {
-		c->flags |= CONN_F_NODELAY;
-		return;
-	}
+	if (family == AF_UNIX)
+		return true;
 	if (!hub->nodelay_known) {
 		on = 0;
 		len = sizeof(on);
-		hub->nodelay_inherited = getsockopt(c->fd, IPPROTO_TCP,
+		hub->nodelay_inherited = getsockopt(fd, IPPROTO_TCP,
 		    TCP_NODELAY, &on, &len) == 0 && on != 0;
 		hub->nodelay_known = true;
 	}
-	if (hub->nodelay_inherited)
-		c->flags |= CONN_F_NODELAY;
+	return hub->nodelay_inherited;
 }
 
 /*
@@ -153,10 +146,10 @@ note_keepalive(struct conn *c)
 	if (ms == 0 || c->hub->keepalive_inherited ||
 	    c->client.sa.sa_family == AF_UNIX)
 		return;
-	if (keepalive_is_on(c->fd))
+	if (keepalive_is_on(c->wire.fd))
 		c->hub->keepalive_inherited = true;
 	else
-		(void)keepalive_set(c->fd, ms);
+		(void)keepalive_set(c->wire.fd, ms);
 }
 
 void
@@ -165,9 +158,9 @@ conn_event_cb(evutil_socket_t fd, short what, void *arg)
 	struct conn *c = arg;
 
 	conn_enter(c);
-	c->flags |= CONN_F_READABLE;
-	if (what & EV_CLOSED)
-		c->flags |= CONN_F_FIN;
+	wire_heard(&c->wire, what);
+	if (what & EV_WRITE)
+		conn_output_room(c);
 	conn_leave(c);
 }
 
@@ -180,7 +173,7 @@ conn_enter(struct conn *c)
 	hub->current = c;
 	hub->now = clock_mono_us();
 	/* What comes for a client that is gone keeps nothing alive. */
-	if (!(c->flags & CONN_F_BROKEN))
+	if (!conn_gone(c))
 		c->active = hub->now;
 	hub->in_len = 0;
 	if (c->rest != NULL) {

@@ -9,9 +9,9 @@
  * The buffers are the hub's and serve whichever connection is `current`, from
  * conn_enter() to conn_leave(). What a connection cannot get rid of within its
  * event it keeps in memory of its own: ciphertext that the service did not
- * want yet in `rest`, ciphertext that the kernel did not take in `out`, session
- * tickets that wait for the first answer to go with in `held`. All are NULL in
- * an idle connection.
+ * want yet in `rest`, ciphertext that the kernel did not take in its `wire`,
+ * session tickets that wait for the first answer to go with in `held`. All are
+ * NULL in an idle connection.
  */
 #ifndef CONN_CONN_INT_H
 #define CONN_CONN_INT_H
@@ -19,11 +19,10 @@
 #include <sys/queue.h>
 #include <netinet/in.h>
 
-#include <event2/event.h>
-#include <event2/event_struct.h>
 #include <openssl/bio.h>
 #include <openssl/ssl.h>
 
+#include "base/wire.h"
 #include "conn/conn.h"
 
 #define CONN_RECORD_MAX 16384 /* clear text in one record */
@@ -75,17 +74,11 @@ enum conn_state {
 };
 
 /* struct conn.flags */
-#define CONN_F_READABLE (1u << 0) /* the kernel may hold input */
-#define CONN_F_FIN (1u << 1)	  /* … and the end of input behind it */
-#define CONN_F_EOF (1u << 2)	  /* all input was read, TCP has ended it */
-#define CONN_F_RESET (1u << 3)	  /* … by a reset */
-#define CONN_F_BROKEN (1u << 4)	  /* the kernel refuses output */
 #define CONN_F_ENDED (1u << 5)	  /* the client's end is known upstairs */
 #define CONN_F_EARLY_HOLD (1u << 6) /* conn_hold_early() was called */
 #define CONN_F_PAUSED (1u << 7)
 #define CONN_F_DISCARD (1u << 8)   /* conn_end() was called */
 #define CONN_F_FINISHED (1u << 9)  /* our close_notify was written */
-#define CONN_F_SHUT (1u << 10)	   /* … and sent, and TCP's end behind it */
 #define CONN_F_WANT_ROOM (1u << 11)
 #define CONN_F_UNSENT (1u << 12)   /* the service's bytes wait here */
 #define CONN_F_BEGUN (1u << 13)	   /* ops->begin was called */
@@ -94,8 +87,6 @@ enum conn_state {
 #define CONN_F_HEARD (1u << 16)	   /* the client has sent something */
 #define CONN_F_NOT_TLS (1u << 17)  /* … that TLS does not begin with */
 #define CONN_F_AGAIN (1u << 18)	   /* is in hub->again */
-#define CONN_F_NODELAY (1u << 19)  /* TCP_NODELAY is on, or not TCP */
-#define CONN_F_DOUBT (1u << 20)	   /* a reset may hide behind the last read */
 #define CONN_F_RECHECK (1u << 21)  /* is in hub->recheck */
 #define CONN_F_RECHECK_SERVICE (1u << 22) /* the service asked for it */
 
@@ -127,15 +118,8 @@ struct conn_bound {
 	bool over, large;
 };
 
-/* Ciphertext not yet sent; made when the kernel refuses for the first time. */
-struct conn_out {
-	struct event ev; /* writable again */
-	uint8_t *data;	 /* NULL: nothing waits */
-	size_t pos, len, size;
-};
-
 struct conn {
-	struct event ev; /* input */
+	struct wire wire;
 	SSL *ssl;
 	struct conn_hub *hub;
 	const struct listener *listener;
@@ -145,7 +129,6 @@ struct conn {
 	struct conn_rest *rest;
 	struct conn_rest *early;
 	struct conn_rest *held;
-	struct conn_out *out;
 	char *error;
 	const char *backend;
 	uint64_t id;
@@ -154,7 +137,6 @@ struct conn {
 	int64_t active;		/* something moved */
 	int64_t shut;		/* our side was closed */
 	int64_t handshake_us, connect_us;
-	int fd; /* -1 in CONN_ORPHAN */
 	uint32_t flags;
 	uint32_t deadline; /* place in hub->deadlines; 0: none */
 	uint32_t hint;	   /* conn_write_hint() */
@@ -202,7 +184,6 @@ struct conn_hub {
 	struct event calm; /* gives it back */
 	uint64_t next_id;
 	bool draining, closing;
-	bool early_close; /* the event base reports EV_CLOSED */
 	bool nodelay_known, nodelay_inherited;
 	bool keepalive_inherited;
 
@@ -232,9 +213,7 @@ int conn_input_keep(struct conn *);
 void conn_output_put(struct conn *, const void *, size_t);
 void conn_output_flush(struct conn *);
 void conn_output_unhold(struct conn *);
-bool conn_output_waits(const struct conn *);
-void conn_output_free(struct conn *);
-void conn_writable_cb(evutil_socket_t, short, void *);
+void conn_output_room(struct conn *);
 
 /* bound.c: false when a ClientHello is too large. */
 bool conn_bound_take(struct conn_bound *, const uint8_t *, size_t, bool tls12);
@@ -266,6 +245,13 @@ void conn_early_count(const struct conn *);
 void conn_early_give(struct conn *);
 bool conn_wants_input(const struct conn *);
 bool conn_give_room(struct conn *);
+
+/* Nothing reaches the client any more. */
+static inline bool
+conn_gone(const struct conn *c)
+{
+	return c->wire.fd == -1 || c->wire.flags & WIRE_BROKEN;
+}
 
 /* Whether the service may write, and be told of what comes. */
 static inline bool

@@ -36,7 +36,7 @@ conn_handshake(struct conn *c)
 	}
 	if (c->state != CONN_HANDSHAKE)
 		return;
-	if (hub->in_len == 0 && c->flags & CONN_F_EOF) {
+	if (hub->in_len == 0 && c->wire.flags & WIRE_EOF) {
 		cut(c);
 		return;
 	}

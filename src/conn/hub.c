@@ -22,17 +22,14 @@ struct conn_hub *
 conn_hub_new(const struct conn_hub_config *conf)
 {
 	struct conn_hub *hub;
-	int features;
 
-	features = event_base_get_features(conf->base);
-	if (!(features & EV_FEATURE_ET)) {
+	if (!(event_base_get_features(conf->base) & EV_FEATURE_ET)) {
 		errno = ENOTSUP;
 		return NULL;
 	}
 	if ((hub = calloc(1, sizeof(*hub))) == NULL)
 		return NULL;
 	hub->conf = *conf;
-	hub->early_close = features & EV_FEATURE_EARLY_CLOSE;
 	TAILQ_INIT(&hub->conns);
 	conn_later_setup(hub);
 	conn_burst_setup(hub);

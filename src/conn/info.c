@@ -61,6 +61,6 @@ conn_addresses(struct conn *c, struct sockaddr_storage *client,
 	memset(client, 0, sizeof(*client));
 	memcpy(client, &c->client, sizeof(c->client));
 	memset(here, 0, sizeof(*here));
-	if (getsockname(c->fd, (struct sockaddr *)here, &len) == -1)
+	if (getsockname(c->wire.fd, (struct sockaddr *)here, &len) == -1)
 		here->ss_family = AF_UNSPEC;
 }

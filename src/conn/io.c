@@ -3,35 +3,20 @@
  * Ciphertext between the socket and the hub's scratch buffers: as few system
  * calls as the kernel allows, and memory of the connection's own only for
  * what cannot be got rid of. Worker.
- *
- * Events are edge-triggered, so the kernel must be asked until it has no
- * more. A read that returns less than it might says that; one more would only
- * be told EAGAIN. But the edge may also have meant the end of the input or a
- * reset behind it. The end is reported beside the data (EV_CLOSED). A reset is
- * not, hence CONN_F_DOUBT: a send that succeeds afterwards settles it, which
- * is the rule with requests and answers; otherwise there is one more read some
- * time later (later.c). Whatever comes after the read has its own edge.
  */
 #include "config.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <netinet/tcp.h>
-
 #include "conn/conn_int.h"
 
-static ssize_t receive(struct conn *);
 static void look_at_first(struct conn *);
 static bool can_wait(const struct conn *);
 static void hold(struct conn *);
 static void adapt_hint(struct conn *, size_t, size_t);
 static size_t transmit(struct conn *, const uint8_t *, size_t);
-static void no_delay(struct conn *);
-static void broken(struct conn *);
-static int keep_output(struct conn *, const void *, size_t);
-static int make_output(struct conn *);
+static bool ends(const struct conn *);
 
 /*
  * Have something in hub->in, which is empty, if the socket has input and the
@@ -41,17 +26,19 @@ bool
 conn_input(struct conn *c)
 {
 	struct conn_hub *hub = c->hub;
-	ssize_t n;
+	size_t n;
 
 	free(c->rest);
 	c->rest = NULL;
-	if (!(c->flags & CONN_F_READABLE) || hub->share_reads == 0)
+	if (!(c->wire.flags & WIRE_READABLE) || hub->share_reads == 0)
 		return false;
 	hub->share_reads--;
-	if ((n = receive(c)) <= 0)
+	if ((n = wire_read(&c->wire, hub->rx, c->take)) == 0)
 		return false;
+	if (n == c->take && c->take < CONN_RX_SIZE)
+		c->take *= 2;
 	hub->in = hub->rx;
-	hub->in_len = (size_t)n;
+	hub->in_len = n;
 	if (!(c->flags & CONN_F_HEARD))
 		look_at_first(c);
 	return true;
@@ -64,36 +51,6 @@ conn_input_discard(struct conn *c)
 	c->hub->in_len = 0;
 	while (conn_input(c))
 		c->hub->in_len = 0;
-}
-
-static ssize_t
-receive(struct conn *c)
-{
-	struct conn_hub *hub = c->hub;
-	ssize_t n;
-
-	do
-		n = recv(c->fd, hub->rx, c->take, 0);
-	while (n == -1 && errno == EINTR);
-	c->flags &= ~CONN_F_DOUBT;
-	if (n == (ssize_t)c->take) {
-		if (c->take < CONN_RX_SIZE)
-			c->take *= 2;
-		return n;
-	}
-	if (n > 0) {
-		if (c->flags & CONN_F_FIN)
-			c->flags |= CONN_F_EOF;
-		else if (!hub->early_close)
-			return n; /* only another read will tell */
-		else
-			c->flags |= CONN_F_DOUBT;
-	} else if (n == 0)
-		c->flags |= CONN_F_EOF;
-	else if (errno != EAGAIN && errno != EWOULDBLOCK)
-		c->flags |= CONN_F_EOF | CONN_F_RESET;
-	c->flags &= ~CONN_F_READABLE;
-	return n;
 }
 
 /*
@@ -151,12 +108,12 @@ conn_output_put(struct conn *c, const void *buf, size_t len)
 
 	hub->only_tickets = false;
 	conn_output_unhold(c);
-	if (!conn_output_waits(c) && hub->tx_len + len > CONN_TX_SIZE)
+	if (c->wire.out == NULL && hub->tx_len + len > CONN_TX_SIZE)
 		conn_output_flush(c);
-	if (c->flags & CONN_F_BROKEN)
+	if (conn_gone(c))
 		return;
-	if (conn_output_waits(c) || len > CONN_TX_SIZE) {
-		if (keep_output(c, buf, len) == -1)
+	if (c->wire.out != NULL || len > CONN_TX_SIZE) {
+		if (wire_keep(&c->wire, buf, len) == -1)
 			conn_close(c, CLOSE_NO_MEMORY);
 		return;
 	}
@@ -176,10 +133,8 @@ conn_output_flush(struct conn *c)
 		hub->tx_len = 0;
 		n = transmit(c, hub->tx, len);
 		adapt_hint(c, len, n);
-		if (n < len && keep_output(c, hub->tx + n, len - n) == -1)
-			conn_close(c, CLOSE_NO_MEMORY);
 	}
-	if (!conn_output_waits(c) && !(c->flags & CONN_F_BROKEN))
+	if (c->wire.out == NULL && !conn_gone(c))
 		c->flags &= ~CONN_F_UNSENT;
 }
 
@@ -193,7 +148,7 @@ can_wait(const struct conn *c)
 	return c->hub->only_tickets && c->hub->tx_len > 0 && c->in > 0 &&
 	    c->out_bytes == 0 && c->state == CONN_OPEN &&
 	    !(c->flags & (CONN_F_ENDED | CONN_F_FINISHED)) &&
-	    !conn_output_waits(c);
+	    c->wire.out == NULL;
 }
 
 /* When memory has run out it is sent now. */
@@ -237,127 +192,33 @@ adapt_hint(struct conn *c, size_t len, size_t taken)
 		c->hint = CONN_SCRATCH_SIZE;
 }
 
-bool
-conn_output_waits(const struct conn *c)
-{
-	return c->out != NULL && c->out->data != NULL;
-}
-
+/* The kernel has room again. */
 void
-conn_output_free(struct conn *c)
+conn_output_room(struct conn *c)
 {
-	if (c->out == NULL)
-		return;
-	event_del(&c->out->ev);
-	free(c->out->data);
-	free(c->out);
-	c->out = NULL;
-}
-
-void
-conn_writable_cb(evutil_socket_t fd, short what, void *arg)
-{
-	struct conn *c = arg;
-	struct conn_out *out = c->out;
-
-	conn_enter(c);
-	if (out->data != NULL) {
-		out->pos += transmit(c, out->data + out->pos,
-		    out->len - out->pos);
-		if (out->pos == out->len || (c->flags & CONN_F_BROKEN)) {
-			free(out->data);
-			out->data = NULL;
-		}
-	}
-	conn_leave(c);
+	(void)wire_flush(&c->wire, ends(c));
 }
 
 /*
- * Send as much as the kernel takes; a short send is its word for "no more
- * until the next edge". When our close follows, the last segment waits for
- * it, so that both go as one.
+ * What does not go out at once waits in the wire; of a client that is gone,
+ * nothing does. Returns how much was got rid of at once.
  */
 static size_t
 transmit(struct conn *c, const uint8_t *buf, size_t len)
 {
-	ssize_t n;
-	int flags;
+	size_t n;
 
-	flags = MSG_NOSIGNAL;
-	if (c->flags & CONN_F_FINISHED || c->state == CONN_LINGER)
-		flags |= MSG_MORE;
-	do
-		n = send(c->fd, buf, len, flags);
-	while (n == -1 && errno == EINTR);
-	if (n == -1 && (errno == EAGAIN || errno == EWOULDBLOCK))
-		return 0;
-	if (n == -1) {
-		broken(c);
+	n = wire_send(&c->wire, buf, len, ends(c));
+	if (c->wire.flags & WIRE_BROKEN)
 		return len;
-	}
-	c->flags &= ~CONN_F_DOUBT;
-	if (!(c->flags & CONN_F_NODELAY))
-		no_delay(c);
-	return (size_t)n;
+	if (n < len && wire_keep(&c->wire, buf + n, len - n) == -1)
+		conn_close(c, CLOSE_NO_MEMORY);
+	return n;
 }
 
-/* Nagle's algorithm holds back a small second segment, never the first. */
-static void
-no_delay(struct conn *c)
+/* When our close follows, the last segment waits for it: both go as one. */
+static bool
+ends(const struct conn *c)
 {
-	int on = 1;
-
-	c->flags |= CONN_F_NODELAY;
-	(void)setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-}
-
-/* The client is gone, but what it sent before may still be there. */
-static void
-broken(struct conn *c)
-{
-	c->flags |= CONN_F_BROKEN;
-	if (!(c->flags & CONN_F_EOF))
-		c->flags |= CONN_F_READABLE;
-}
-
-static int
-keep_output(struct conn *c, const void *buf, size_t len)
-{
-	struct conn_out *out;
-	size_t need, size;
-	uint8_t *data;
-
-	if (c->out == NULL && make_output(c) == -1)
-		return -1;
-	out = c->out;
-	if (out->data == NULL)
-		out->pos = out->len = out->size = 0;
-	need = out->len + len;
-	if (need > out->size) {
-		size = need > 2 * out->size ? need : 2 * out->size;
-		if ((data = realloc(out->data, size)) == NULL)
-			return -1;
-		out->data = data;
-		out->size = size;
-	}
-	memcpy(out->data + out->len, buf, len);
-	out->len = need;
-	return 0;
-}
-
-static int
-make_output(struct conn *c)
-{
-	struct conn_out *out;
-
-	if ((out = calloc(1, sizeof(*out))) == NULL)
-		return -1;
-	if (event_assign(&out->ev, c->hub->conf.base, c->fd,
-		EV_WRITE | EV_ET | EV_PERSIST, conn_writable_cb, c) == -1 ||
-	    event_add(&out->ev, NULL) == -1) {
-		free(out);
-		return -1;
-	}
-	c->out = out;
-	return 0;
+	return c->flags & CONN_F_FINISHED || c->state == CONN_LINGER;
 }

@@ -90,7 +90,7 @@ conn_recheck(struct conn *c)
 void
 conn_recheck_own(struct conn *c)
 {
-	if (c->flags & CONN_F_DOUBT || c->held != NULL)
+	if (c->wire.flags & WIRE_DOUBT || c->held != NULL)
 		recheck_put(c);
 }
 
@@ -117,8 +117,8 @@ recheck_cb(evutil_socket_t fd, short what, void *arg)
 	while ((c = TAILQ_FIRST(&hub->recheck)) != NULL) {
 		TAILQ_REMOVE(&hub->recheck, c, recheck);
 		c->flags &= ~CONN_F_RECHECK;
-		if (c->flags & (CONN_F_DOUBT | CONN_F_RECHECK_SERVICE) ||
-		    c->held != NULL)
+		if (c->wire.flags & WIRE_DOUBT || c->held != NULL ||
+		    c->flags & CONN_F_RECHECK_SERVICE)
 			look_again(c);
 		if (c == last)
 			break;
@@ -134,9 +134,8 @@ look_again(struct conn *c)
 
 	conn_enter(c);
 	conn_output_unhold(c);
-	if (c->flags & CONN_F_DOUBT)
-		c->flags |= CONN_F_READABLE;
-	c->flags &= ~(CONN_F_DOUBT | CONN_F_RECHECK_SERVICE);
+	wire_look_again(&c->wire);
+	c->flags &= ~CONN_F_RECHECK_SERVICE;
 	if (service && (conn_serves(c) || conn_delivers(c)) &&
 	    c->listener->ops->recheck != NULL)
 		c->listener->ops->recheck(c);

@@ -31,14 +31,12 @@ conn_told(struct conn *c)
 void
 conn_hang_up(struct conn *c)
 {
-	if (c->fd == -1)
+	if (c->wire.fd == -1)
 		return;
 	conn_output_flush(c);
 	conn_input_discard(c);
-	event_del(&c->ev);
-	conn_output_free(c);
-	close(c->fd);
-	c->fd = -1;
+	wire_close(&c->wire);
+	wire_drop(&c->wire);
 }
 
 /*
@@ -49,7 +47,7 @@ conn_hang_up(struct conn *c)
 bool
 conn_orphan(struct conn *c)
 {
-	if (c->fd == -1 || c->hub->closing || c->flags & CONN_F_TOLD ||
+	if (c->wire.fd == -1 || c->hub->closing || c->flags & CONN_F_TOLD ||
 	    c->listener->ops->lost == NULL || c->ssl == NULL ||
 	    (c->reason == CLOSE_IDLE_TIMEOUT && conn_held_up(c)))
 		return false;
@@ -58,9 +56,7 @@ conn_orphan(struct conn *c)
 	free(c->held);
 	c->rest = c->held = NULL;
 	c->hub->in_len = c->hub->tx_len = 0;
-	c->flags &= ~(CONN_F_READABLE | CONN_F_DOUBT | CONN_F_WANT_ROOM |
-	    CONN_F_DISCARD);
-	c->flags |= CONN_F_BROKEN;
+	c->flags &= ~(CONN_F_WANT_ROOM | CONN_F_DISCARD);
 	c->active = c->hub->now;
 	c->state = CONN_ORPHAN;
 	return true;

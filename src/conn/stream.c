@@ -27,7 +27,7 @@ conn_stream(struct conn *c)
 	    hub->share_records > 0 && (hub->in_len > 0 || conn_input(c)))
 		read_records(c);
 	if (takes_input(c) && (closed_by_client(c) ||
-	    (hub->in_len == 0 && c->flags & CONN_F_EOF)))
+	    (hub->in_len == 0 && c->wire.flags & WIRE_EOF)))
 		end_of_input(c);
 	/* What comes after close_notify is nothing; a reset says something. */
 	if (c->state == CONN_OPEN && c->flags & CONN_F_ENDED) {
@@ -45,7 +45,7 @@ conn_stream(struct conn *c)
 static bool
 left_both_ways(const struct conn *c)
 {
-	return c->flags & CONN_F_EOF && closed_by_client(c) &&
+	return c->wire.flags & WIRE_EOF && closed_by_client(c) &&
 	    SSL_version(c->ssl) < TLS1_3_VERSION;
 }
 
@@ -60,8 +60,7 @@ takes_input(const struct conn *c)
 		return false;
 	if (conn_held_up(c))
 		return false;
-	return !conn_output_waits(c) ||
-	    c->out->len - c->out->pos < CONN_OUT_MAX;
+	return wire_waits(&c->wire) < CONN_OUT_MAX;
 }
 
 static bool
@@ -77,7 +76,7 @@ conn_wants_input(const struct conn *c)
 	if (c->state == CONN_OPEN && !(c->flags & CONN_F_ENDED) &&
 	    !takes_input(c))
 		return false;
-	return c->hub->in_len > 0 || c->flags & CONN_F_READABLE;
+	return c->hub->in_len > 0 || c->wire.flags & WIRE_READABLE;
 }
 
 /*
@@ -144,7 +143,7 @@ end_of_input(struct conn *c)
 		c->reason = cut_reason(c);
 	if (c->flags & CONN_F_DISCARD)
 		return;
-	if (!orderly && c->flags & (CONN_F_RESET | CONN_F_BROKEN))
+	if (!orderly && c->wire.flags & (WIRE_RESET | WIRE_BROKEN))
 		return;
 	if (c->listener->ops->eof != NULL)
 		c->listener->ops->eof(c, orderly);
@@ -160,8 +159,8 @@ end_of_input(struct conn *c)
 static enum close_reason
 cut_reason(const struct conn *c)
 {
-	bool missed = c->flags & CONN_F_UNSENT || conn_output_waits(c) ||
-	    (c->flags & CONN_F_RESET && c->out_bytes > 0);
+	bool missed = c->flags & CONN_F_UNSENT || c->wire.out != NULL ||
+	    (c->wire.flags & WIRE_RESET && c->out_bytes > 0);
 
 	return missed ? CLOSE_CLIENT_ABORT : CLOSE_CLIENT_CLOSED;
 }
@@ -175,14 +174,14 @@ conn_write(struct conn *c, const void *buf, size_t len)
 
 	if (c->reason == CLOSE_CLIENT_CLOSED)
 		c->reason = CLOSE_CLIENT_ABORT;
-	if (c->flags & CONN_F_BROKEN || c->state >= CONN_LINGER)
+	if (conn_gone(c) || c->state >= CONN_LINGER)
 		waste(c, len);
 	if (!conn_serves(c) ||
 	    c->flags & (CONN_F_FINISHED | CONN_F_FINISH_LATER))
 		return false;
 	c->flags |= CONN_F_UNSENT;
 	hub->share_write -= len < hub->share_write ? len : hub->share_write;
-	if (c->flags & CONN_F_BROKEN)
+	if (conn_gone(c))
 		return conn_has_room(c); /* to nobody */
 	for (left = len; left > 0; left -= n, p += n) {
 		tls_error_clear();
@@ -237,7 +236,7 @@ room(const struct conn *c)
 {
 	return conn_serves(c) &&
 	    !(c->flags & (CONN_F_FINISHED | CONN_F_FINISH_LATER)) &&
-	    !conn_output_waits(c) && c->hub->share_write > 0;
+	    c->wire.out == NULL && c->hub->share_write > 0;
 }
 
 /* Tell the service if it waits for room. Returns whether it was told. */

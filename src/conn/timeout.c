@@ -63,12 +63,11 @@ moves(struct conn *c)
 	int n;
 
 	if (c->state == CONN_ORPHAN ||
-	    !(c->state == CONN_LINGER || c->flags & CONN_F_SHUT))
+	    !(c->state == CONN_LINGER || c->wire.flags & WIRE_SHUT))
 		return false;
-	n = fd_unsent(c->fd);
+	n = fd_unsent(c->wire.fd);
 	c->unsent = n > 0 ? (uint32_t)n : 0;
-	if (conn_output_waits(c))
-		c->unsent += (uint32_t)(c->out->len - c->out->pos);
+	c->unsent += (uint32_t)wire_waits(&c->wire);
 	if (c->unsent == 0 || (before != 0 && c->unsent >= before))
 		return false;
 	c->shut = c->active = c->hub->now;
@@ -94,7 +93,7 @@ current(const struct conn *c, int64_t *at)
 		reason = c->reason;
 		from = c->active;
 		ms = conf->idle_timeout;
-	} else if (c->flags & CONN_F_SHUT && !conn_held_up(c)) {
+	} else if (c->wire.flags & WIRE_SHUT && !conn_held_up(c)) {
 		reason = CLOSE_SHUTDOWN_TIMEOUT;
 		from = c->flags & CONN_F_DISCARD ? c->shut : c->active;
 		ms = conf->shutdown_timeout;

@@ -228,7 +228,7 @@ START_TEST(held_up)
 	world_open(&record_ops);
 	(void)client_connect(NULL);
 	c = the_conn();
-	wait_for(c->flags & CONN_F_SHUT);
+	wait_for(c->wire.flags & WIRE_SHUT);
 	ck_assert_int_eq(conn_timeout_at(c) - c->active, shutdown * 1000);
 	conn_pause(c);
 	ck_assert_int_eq(conn_timeout_at(c) - c->active, idle * 1000);
@@ -355,7 +355,7 @@ START_TEST(slow_reader)
 		world_turn();
 	}
 	ck_assert_uint_eq(conn_hub_count(world.hub), 1);
-	ck_assert(conn_output_waits(the_conn()));
+	ck_assert(wire_waits(&the_conn()->wire) > 0);
 	if (_i == 1) {
 		p->deaf = true;
 		wait_for(conn_hub_count(world.hub) == 0);

@@ -77,11 +77,11 @@ START_TEST(back_pressure)
 	peer_send_noise(client, 16u << 20, 1);
 	peer_send_noise(server, 16u << 20, 2);
 	c = the_conn();
-	wait_for(c->flags & CONN_F_PAUSED && conn_output_waits(c));
+	wait_for(c->flags & CONN_F_PAUSED && c->wire.out != NULL);
 	turn_for(100);
 	ck_assert_uint_lt(client->wire.pos, 16u << 20);
 	ck_assert_uint_lt(server->wire.pos, 16u << 20);
-	ck_assert_uint_lt(c->out->size, 4 * CONN_TX_SIZE);
+	ck_assert_uint_lt(c->wire.out->size, 4 * CONN_TX_SIZE);
 	client->deaf = server->deaf = false;
 	client->finish = server->finish = true;
 	wait_for(client->eof && server->eof);
@@ -106,7 +106,7 @@ START_TEST(small)
 	wait_for(peer_got(client, "pong"));
 	leg = conn_state(the_conn());
 	ck_assert_ptr_null(leg->pending);
-	ck_assert_ptr_null(the_conn()->out);
+	ck_assert_ptr_null(the_conn()->wire.out);
 	ck_assert_ptr_null(the_conn()->rest);
 }
 END_TEST

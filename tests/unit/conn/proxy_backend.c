@@ -235,7 +235,7 @@ START_TEST(client_keepalive)
 	world.site.listen.client_keepalive = _i == 0 ? 0 : 60000;
 	site_proxy(1, false);
 	(void)client_connect(&how);
-	ck_assert_int_eq(keepalive_is_on(the_conn()->fd), _i == 1);
+	ck_assert_int_eq(keepalive_is_on(the_conn()->wire.fd), _i == 1);
 }
 END_TEST
 

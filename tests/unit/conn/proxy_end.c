@@ -453,7 +453,7 @@ START_TEST(leg_closed_early)
 	server->finish = true;
 	leg = conn_state(the_conn());
 	wait_for(leg->state == LEG_NONE);
-	ck_assert(conn_output_waits(the_conn()));
+	ck_assert(wire_waits(&the_conn()->wire) > 0);
 	client->deaf = false;
 	wait_for(client->eof);
 	ck_assert(client->closed && peer_got_noise(client, 60000, 1));

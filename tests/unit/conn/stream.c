@@ -105,7 +105,7 @@ START_TEST(idle_owns_nothing)
 	peer_send_noise(p, LOTS, 3);
 	wait_for(p->in.len == LOTS);
 	c = the_conn();
-	wait_for(!conn_output_waits(c));
+	wait_for(c->wire.out == NULL);
 	ck_assert_ptr_null(c->rest);
 	ck_assert(peer_got_noise(p, LOTS, 3));
 }
@@ -124,11 +124,11 @@ START_TEST(deaf_client)
 	p->deaf = true;
 	peer_send_noise(p, LOTS, 4);
 	c = the_conn();
-	wait_for(c->flags & CONN_F_PAUSED && conn_output_waits(c));
+	wait_for(c->flags & CONN_F_PAUSED && c->wire.out != NULL);
 	turn_for(20);
 	in = metric(METRIC_BYTES_IN);
 	ck_assert_uint_lt(in, LOTS);
-	ck_assert_uint_lt(c->out->size, 4 * CONN_CLEAR_SIZE);
+	ck_assert_uint_lt(c->wire.out->size, 4 * CONN_CLEAR_SIZE);
 	p->deaf = false;
 	p->finish = true;
 	wait_for(p->eof);
@@ -176,7 +176,7 @@ START_TEST(gone_while_writing)
 	record.action = write_flood;
 	world_open(&record_ops);
 	p = client_connect(&how);
-	ck_assert(conn_output_waits(the_conn()));
+	ck_assert(wire_waits(&the_conn()->wire) > 0);
 	if (_i == 0)
 		peer_reset(p);
 	else
@@ -223,7 +223,7 @@ START_TEST(unread_output)
 	wait_for(p->connected);
 	p->deaf = true;
 	c = the_conn();
-	ck_assert_uint_gt(c->out->len - c->out->pos, CONN_OUT_MAX);
+	ck_assert_uint_gt(wire_waits(&c->wire), CONN_OUT_MAX);
 	turn_for(20);
 	ck_assert_str_eq(record.events, "br");
 	p->deaf = false;
@@ -365,7 +365,7 @@ START_TEST(broken_share)
 	conn_enter(c);
 	while (n < 4 * CONN_SHARE_WRITE && conn_write(c, much, sizeof(much)))
 		n += sizeof(much);
-	ck_assert(c->flags & CONN_F_BROKEN);
+	ck_assert(c->wire.flags & WIRE_BROKEN);
 	ck_assert_uint_lt(n, CONN_SHARE_WRITE);
 	conn_leave(c);
 	wait_for(conn_hub_count(world.hub) == 0);
