@@ -44,6 +44,7 @@ main(void)
 	srunner_add_suite(runner, proxy_suite());
 	srunner_add_suite(runner, proxy_backend_suite());
 	srunner_add_suite(runner, proxy_end_suite());
+	srunner_add_suite(runner, proxy_header_suite());
 	srunner_add_suite(runner, scratch_suite());
 	srunner_add_suite(runner, service_suite());
 	srunner_add_suite(runner, stream_suite());

@@ -16,6 +16,7 @@ Suite *log_suite(void);
 Suite *proxy_suite(void);
 Suite *proxy_backend_suite(void);
 Suite *proxy_end_suite(void);
+Suite *proxy_header_suite(void);
 Suite *scratch_suite(void);
 Suite *service_suite(void);
 Suite *stream_suite(void);
