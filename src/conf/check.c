@@ -24,14 +24,17 @@ static int check_title(const char *, const char *, const struct loc *,
 static int check_default(struct conf_listen *, struct err *);
 static int check_names(const struct conf_listen *, struct err *);
 static int compare_named(const void *, const void *);
-static int check_early_data(struct conf_listen *, struct err *);
-static int check_times(const struct conf *, const struct loc *, struct err *);
+static int check_early_data(const struct conf_listen *, struct err *);
+static int check_times(const struct conf *, struct err *);
+static int check_addresses(const struct conf *, struct err *);
 static int check_bound(const struct conf_addr *, const struct conf_addr *,
     struct err *);
 
 int
-conf_check_certificate(const struct conf_certificate *c, struct err *err)
+conf_check_certificate(void *target, struct err *err)
 {
+	const struct conf_certificate *c = target;
+
 	if (check_title("certificate", c->title, &c->loc, err) == -1)
 		return -1;
 	if (c->chain.value == NULL)
@@ -56,9 +59,10 @@ conf_check_certificate(const struct conf_certificate *c, struct err *err)
 }
 
 int
-conf_check_listen(struct conf_listen *l, const struct loc *version,
-    struct err *err)
+conf_check_listen(void *target, struct err *err)
 {
+	struct conf_listen *l = target;
+
 	if (check_title("listen", l->name, &l->loc, err) == -1)
 		return -1;
 	if (l->naddresses == 0)
@@ -85,8 +89,10 @@ conf_check_listen(struct conf_listen *l, const struct loc *version,
 		    "\"service = proxy\", and this service is %s",
 		    conf_service_name(l->service));
 	if (l->minimum_version > l->maximum_version)
-		return err_set(err, version, "minimum_version is above "
-		    "maximum_version");
+		return err_set(err, conf_later(
+		    conf_set_at(CONF_SECTION_LISTEN, "minimum_version"),
+		    conf_set_at(CONF_SECTION_LISTEN, "maximum_version")),
+		    "minimum_version is above maximum_version");
 	if (l->ncertificates == 0)
 		return err_set(err, &l->loc, "listen \"%s\" has no "
 		    "certificate", l->name);
@@ -184,43 +190,68 @@ compare_named(const void *a, const void *b)
  * the shared cache; a stateless ticket leaves nothing there to be claimed.
  */
 static int
-check_early_data(struct conf_listen *l, struct err *err)
+check_early_data(const struct conf_listen *l, struct err *err)
 {
-	const struct conf_early_data *early;
-	size_t i;
+	const struct conf_certificate *c = l->certificates;
+	const struct loc *loc;
 
-	for (i = 0; i < l->ncertificates; i++) {
-		if (l->certificates[i].early.loc.file == NULL)
-			l->certificates[i].early.mode = l->early.mode;
-		early = l->certificates[i].early.loc.file != NULL ?
-		    &l->certificates[i].early : &l->early;
-		l->certificates[i].early.maximum = early->maximum;
-		if (early->mode == CONF_EARLY_OFF)
+	for (; c < l->certificates + l->ncertificates; c++) {
+		if (c->early.mode == CONF_EARLY_OFF)
 			continue;
+		loc = c->early.loc.file != NULL ? &c->early.loc :
+		    &l->early.loc;
 		if (l->resumption != CONF_RESUME_STATEFUL)
-			return err_set(err, &early->loc, "early_data needs "
+			return err_set(err, loc, "early_data needs "
 			    "\"resumption = stateful\", so that nothing is "
 			    "accepted twice; this listener has \"%s\"",
 			    conf_resumption_name(l->resumption));
 		if (l->maximum_version < CONF_TLS1_3)
-			return err_set(err, &early->loc, "early_data needs "
+			return err_set(err, loc, "early_data needs "
 			    "TLSv1.3, which is above maximum_version");
 	}
 	return 0;
 }
 
 int
-conf_check_whole(const struct conf *conf, const char *path,
-    const struct loc *times, struct err *err)
+conf_check_root(void *target, struct err *err)
 {
-	const struct conf_listen *a, *b, *end;
-	struct loc loc = { path, 0 };
-	size_t i, j;
+	struct conf *conf = target;
+	struct loc loc = { conf->files[0], 0 };
 
+	conf->cache_size_loc = *conf_set_at(CONF_SECTION_SESSION_CACHE,
+	    "size");
 	if (conf->nlistens == 0)
 		return err_set(err, &loc, "there is no listen section");
-	if (check_times(conf, times, err) == -1)
+	if (check_times(conf, err) == -1)
 		return -1;
+	return check_addresses(conf, err);
+}
+
+/* Ticket keys are kept as long as sessions live: is there room for them? */
+static int
+check_times(const struct conf *conf, struct err *err)
+{
+	const int64_t most = TLSCACHE_KEYS_MAX - 3;
+	char rotate[32], timeout[32];
+
+	if (conf->session_timeout / 1000 < most * (conf->ticket_rotate / 1000))
+		return 0;
+	units_format_duration(conf->session_timeout, timeout,
+	    sizeof(timeout));
+	units_format_duration(conf->ticket_rotate, rotate, sizeof(rotate));
+	return err_set(err, conf_later(
+	    conf_set_at(CONF_SECTION_SESSION_CACHE, "timeout"),
+	    conf_set_at(CONF_SECTION_TICKETS, "rotate")),
+	    "the timeout of sessions (%s) must be less than %d times the "
+	    "rotate time of tickets (%s)", timeout, (int)most, rotate);
+}
+
+static int
+check_addresses(const struct conf *conf, struct err *err)
+{
+	const struct conf_listen *a, *b, *end;
+	size_t i, j;
+
 	end = conf->listens + conf->nlistens;
 	for (a = conf->listens; a < end; a++)
 		for (i = 0; i < a->naddresses; i++)
@@ -231,23 +262,6 @@ conf_check_whole(const struct conf *conf, const char *path,
 					    &b->addresses[j], err) == -1)
 						return -1;
 	return 0;
-}
-
-/* Ticket keys are kept as long as sessions live: is there room for them? */
-static int
-check_times(const struct conf *conf, const struct loc *loc, struct err *err)
-{
-	const int64_t most = TLSCACHE_KEYS_MAX - 3;
-	char rotate[32], timeout[32];
-
-	if (conf->session_timeout / 1000 < most * (conf->ticket_rotate / 1000))
-		return 0;
-	units_format_duration(conf->session_timeout, timeout,
-	    sizeof(timeout));
-	units_format_duration(conf->ticket_rotate, rotate, sizeof(rotate));
-	return err_set(err, loc, "the timeout of sessions (%s) must be less "
-	    "than %d times the rotate time of tickets (%s)", timeout,
-	    (int)most, rotate);
 }
 
 static int

@@ -13,7 +13,6 @@
 
 enum complaint {
 	UNKNOWN,
-	TWICE,
 	IS_DIRECTIVE,
 	IS_SECTION,
 	IS_TITLED,
@@ -26,7 +25,6 @@ static const struct {
 	enum complaint what;
 } formats[] = {
 	{ "no such option", UNKNOWN },
-	{ "found duplicate title", TWICE },
 	{ "missing equal sign", IS_DIRECTIVE },
 	{ "missing opening brace", IS_SECTION },
 	{ "missing title", IS_TITLED },
@@ -36,7 +34,6 @@ static const struct {
 
 static void complain(const cfg_t *, enum complaint, const char *,
     const struct loc *, struct err *);
-static const struct loc *first_titled(const cfg_t *, const char *);
 
 /*
  * libConfuse's errors are told apart by their formats, of which each has the
@@ -68,16 +65,10 @@ static void
 complain(const cfg_t *cfg, enum complaint what, const char *word,
     const struct loc *loc, struct err *err)
 {
-	const struct loc *first;
-
 	switch (what) {
 	case UNKNOWN:
-		conf_unknown(conf_section_find(cfg->name), word, loc, err);
-		break;
-	case TWICE:
-		first = first_titled(cfg, word);
-		err_set(err, loc, "there are two sections \"%.200s\"; the "
-		    "first is at %s:%d", word, first->file, first->line);
+		conf_unknown(conf_loader->schema, conf_section_of(cfg),
+		    word, loc, err);
 		break;
 	case IS_DIRECTIVE:
 		err_set(err, loc, "\"%s\" is a directive: expected "
@@ -99,23 +90,4 @@ complain(const cfg_t *cfg, enum complaint what, const char *word,
 		    "lists", word);
 		break;
 	}
-}
-
-/* The first section of that title below cfg. */
-static const struct loc *
-first_titled(const cfg_t *cfg, const char *title)
-{
-	const struct conf *conf = conf_loader->conf;
-	const struct conf_listen *l = conf->listens;
-	size_t i;
-
-	if (conf_section_find(cfg->name) == CONF_SECTION_ROOT) {
-		for (i = 0; strcmp(l[i].name, title) != 0; i++)
-			;
-		return &l[i].loc;
-	}
-	l += conf->nlistens - 1;
-	for (i = 0; strcmp(l->certificates[i].title, title) != 0; i++)
-		;
-	return &l->certificates[i].loc;
 }

@@ -39,6 +39,11 @@ struct conf_addr {
 	struct loc loc;
 };
 
+struct conf_addrs {
+	struct conf_addr *v;
+	size_t n;
+};
+
 enum conf_resumption { /* resumption = … */
 	CONF_RESUME_STATEFUL, /* sessions in the shared cache (default) */
 	CONF_RESUME_TICKETS,  /* stateless tickets, keys shared by the workers */

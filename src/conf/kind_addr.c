@@ -10,6 +10,7 @@
 
 #include <netinet/in.h>
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,7 +20,7 @@
 #include "conf/conf_int.h"
 
 static char *whole(const struct conf_given *);
-static int addr_add(const struct conf_given *, struct conf_addr **, size_t *);
+static int addrs_add(const struct conf_given *, struct conf_addrs *);
 static bool not_found(const struct conf_given *, const struct conf_addr *,
     struct err *);
 static int refuse(const struct conf_given *, const struct conf_addr *,
@@ -30,61 +31,72 @@ static bool is_any(const struct addr *);
 static const struct in6_addr *in6(const struct addr *);
 static uint32_t in4(const struct addr *);
 
-/* struct conf_addr *, and their number */
+/*
+ * struct conf_addrs. A listener has the two members of one instead: the list,
+ * and behind it their number.
+ */
+#define IS_ADDRS(list)							\
+	(offsetof(struct conf_listen, n##list) ==			\
+	    offsetof(struct conf_listen, list) +			\
+	    offsetof(struct conf_addrs, n))
+_Static_assert(IS_ADDRS(addresses) && IS_ADDRS(backends),
+    "in struct conf_listen the number of a list does not follow the list");
 
 static int
-address_add(const struct conf_given *g, struct conf_addr **list, size_t *n)
+addresses_add(const struct conf_given *g, void *target)
 {
+	struct conf_addrs *list = conf_field(g->directive, target);
 	const char *fault;
-	size_t i = *n;
+	size_t i = list->n;
 
-	if (addr_add(g, list, n) == -1)
+	if (addrs_add(g, list) == -1)
 		return -1;
-	if (addr_is_unknown(&(*list)[i].addr))
-		return not_found(g, &(*list)[i], g->err) ? -1 : 0;
-	for (; i < *n; i++) {
-		fault = common_fault(&(*list)[i].addr);
+	if (addr_is_unknown(&list->v[i].addr))
+		return not_found(g, &list->v[i], g->err) ? -1 : 0;
+	for (; i < list->n; i++) {
+		fault = common_fault(&list->v[i].addr);
 		/* Our IPv6 sockets are for IPv6 only. */
-		if (fault == NULL && in6(&(*list)[i].addr) != NULL &&
-		    IN6_IS_ADDR_V4MAPPED(in6(&(*list)[i].addr)))
+		if (fault == NULL && in6(&list->v[i].addr) != NULL &&
+		    IN6_IS_ADDR_V4MAPPED(in6(&list->v[i].addr)))
 			fault = "an IPv4 address without \"::ffff:\", such as "
 			    "\"192.0.2.1:443\"";
 		if (fault != NULL)
-			return refuse(g, &(*list)[i], fault);
+			return refuse(g, &list->v[i], fault);
 	}
 	return 0;
 }
 
 static int
-backend_add(const struct conf_given *g, struct conf_addr **list, size_t *n)
+backends_add(const struct conf_given *g, void *target)
 {
+	struct conf_addrs *list = conf_field(g->directive, target);
 	struct err warning;
 	const char *fault;
-	size_t i = *n;
+	size_t i = list->n;
 
-	if (addr_add(g, list, n) == -1)
+	if (addrs_add(g, list) == -1)
 		return -1;
-	if (addr_is_unknown(&(*list)[i].addr)) {
+	if (addr_is_unknown(&list->v[i].addr)) {
 		/* The others serve meanwhile, and so may this one later. */
-		if (not_found(g, &(*list)[i], &warning))
+		if (not_found(g, &list->v[i], &warning))
 			log_warnx("%s: it counts as failed", warning.text);
 		return 0;
 	}
-	for (; i < *n; i++) {
-		fault = common_fault(&(*list)[i].addr);
-		if (is_any(&(*list)[i].addr))
+	for (; i < list->n; i++) {
+		fault = common_fault(&list->v[i].addr);
+		if (is_any(&list->v[i].addr))
 			fault = "the address of a host, such as "
 			    "\"127.0.0.1:8080\"";
-		else if (addr_any_port(&(*list)[i].addr))
+		else if (addr_any_port(&list->v[i].addr))
 			fault = "a port from 1 to 65535";
 		if (fault != NULL)
-			return refuse(g, &(*list)[i], fault);
+			return refuse(g, &list->v[i], fault);
 	}
 	return 0;
 }
 
 static int
-addr_add(const struct conf_given *g, struct conf_addr **list, size_t *n)
+addrs_add(const struct conf_given *g, struct conf_addrs *list)
 {
 	char *text = whole(g), number[ADDR_TEXT_MAX];
 	struct conf_addr *one;
@@ -97,9 +109,9 @@ addr_add(const struct conf_given *g, struct conf_addr **list, size_t *n)
 		return err_set(g->err, &g->loc, "%s %s", g->directive->name,
 		    err.text);
 	}
-	*list = xreallocarray(*list, *n + nfound, sizeof(**list));
+	list->v = xreallocarray(list->v, list->n + nfound, sizeof(*list->v));
 	for (i = 0; i < nfound; i++) {
-		one = &(*list)[(*n)++];
+		one = &list->v[list->n++];
 		addr_format((struct sockaddr *)&found[i].ss, found[i].len,
 		    number, sizeof(number));
 		one->addr = found[i];
@@ -211,62 +223,62 @@ in4(const struct addr *addr)
 }
 
 static void
-addr_print(const struct conf_addr *list, size_t n, FILE *fp)
+addrs_print(const struct conf_directive *d, const void *target, FILE *fp)
 {
+	const struct conf_addrs *list = conf_const_field(d, target);
 	size_t i;
 
 	putc('{', fp);
-	for (i = 0; i < n; i++) {
-		if (list[i].again)
+	for (i = 0; i < list->n; i++) {
+		if (list->v[i].again)
 			continue;
 		fputs(i == 0 ? " " : ", ", fp);
-		conf_print_string(list[i].text, fp);
+		conf_print_string(list->v[i].text, fp);
 	}
-	fputs(n == 0 ? "}" : " }", fp);
+	fputs(list->n == 0 ? "}" : " }", fp);
 }
 
 static void
-addr_clear(struct conf_addr **list, size_t *n)
+addrs_clear(const struct conf_directive *d, void *target)
 {
+	struct conf_addrs *list = conf_field(d, target);
 	size_t i;
 
-	for (i = 0; i < *n; i++) {
-		free((*list)[i].text);
-		free((*list)[i].number);
+	for (i = 0; i < list->n; i++) {
+		free(list->v[i].text);
+		free(list->v[i].number);
 	}
-	free(*list);
-	*list = NULL;
-	*n = 0;
+	free(list->v);
+	list->v = NULL;
+	list->n = 0;
 }
 
-#define ADDRESS_KIND(list, add)						\
-	static int							\
-	list##_add(const struct conf_given *g, void *target)		\
-	{								\
-		struct conf_listen *l = target;				\
-									\
-		return add(g, &l->list, &l->n##list);			\
-	}								\
-									\
-	static void							\
-	list##_print(const struct conf_directive *d, const void *target, \
-	    FILE *fp)							\
-	{								\
-		const struct conf_listen *l = target;			\
-									\
-		addr_print(l->list, l->n##list, fp);			\
-	}								\
-									\
-	static void							\
-	list##_clear(const struct conf_directive *d, void *target)	\
-	{								\
-		struct conf_listen *l = target;				\
-									\
-		addr_clear(&l->list, &l->n##list);			\
-	}								\
-									\
-	const struct conf_kind conf_kind_##list = { list##_add,		\
-		list##_print, list##_clear, NULL }
+static void
+addrs_copy(const struct conf_directive *d, void *to, const void *from)
+{
+	const struct conf_addrs *list = conf_const_field(d, from);
+	struct conf_addrs *copy = conf_field(d, to);
+	struct conf_addr *one;
 
-ADDRESS_KIND(addresses, address_add);
-ADDRESS_KIND(backends, backend_add);
+	copy->v = xcalloc(list->n, sizeof(*copy->v));
+	for (copy->n = 0; copy->n < list->n; copy->n++) {
+		one = &copy->v[copy->n];
+		*one = list->v[copy->n];
+		one->text = xstrdup(one->text);
+		one->number = xstrdup(one->number);
+	}
+}
+
+const struct conf_kind conf_kind_addresses = {
+	.add = addresses_add,
+	.print = addrs_print,
+	.clear = addrs_clear,
+	.copy = addrs_copy,
+};
+
+const struct conf_kind conf_kind_backends = {
+	.add = backends_add,
+	.print = addrs_print,
+	.clear = addrs_clear,
+	.copy = addrs_copy,
+};

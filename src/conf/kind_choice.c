@@ -76,8 +76,11 @@ choice_print(const struct conf_directive *d, const void *target, FILE *fp)
 	static const struct choices kind##_choices = { kind##_rows,	\
 		sizeof(kind##_rows) / sizeof(kind##_rows[0]), told,	\
 		is_bool };						\
-	const struct conf_kind conf_kind_##kind = { choice_add,		\
-		choice_print, NULL, &kind##_choices }
+	const struct conf_kind conf_kind_##kind = {			\
+		.add = choice_add,					\
+		.print = choice_print,					\
+		.choices = &kind##_choices,				\
+	}
 
 static const struct choice yesno_rows[] = {
 	{ "yes", true }, { "no", false }, { "true", true },

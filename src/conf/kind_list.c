@@ -54,6 +54,19 @@ strs_clear(const struct conf_directive *d, void *target)
 	list->n = 0;
 }
 
+static void
+strs_copy(const struct conf_directive *d, void *to, const void *from)
+{
+	const struct conf_strs *list = conf_const_field(d, from);
+	struct conf_strs *copy = conf_field(d, to);
+
+	copy->v = xcalloc(list->n, sizeof(*copy->v));
+	for (copy->n = 0; copy->n < list->n; copy->n++) {
+		copy->v[copy->n] = list->v[copy->n];
+		copy->v[copy->n].value = xstrdup(list->v[copy->n].value);
+	}
+}
+
 static int
 paths_add(const struct conf_given *g, void *target)
 {
@@ -62,8 +75,12 @@ paths_add(const struct conf_given *g, void *target)
 	return strs_add(g, target, conf_path(g->folder, g->text));
 }
 
-const struct conf_kind conf_kind_paths = { paths_add, strs_print, strs_clear,
-	NULL };
+const struct conf_kind conf_kind_paths = {
+	.add = paths_add,
+	.print = strs_print,
+	.clear = strs_clear,
+	.copy = strs_copy,
+};
 
 /* RFC 7301 3.1 */
 static int
@@ -80,8 +97,12 @@ protocols_add(const struct conf_given *g, void *target)
 	return strs_add(g, target, xstrdup(g->text));
 }
 
-const struct conf_kind conf_kind_protocols = { protocols_add, strs_print,
-	strs_clear, NULL };
+const struct conf_kind conf_kind_protocols = {
+	.add = protocols_add,
+	.print = strs_print,
+	.clear = strs_clear,
+	.copy = strs_copy,
+};
 
 static int
 names_add(const struct conf_given *g, void *target)
@@ -97,8 +118,12 @@ names_add(const struct conf_given *g, void *target)
 	return strs_add(g, target, name);
 }
 
-const struct conf_kind conf_kind_names = { names_add, strs_print, strs_clear,
-	NULL };
+const struct conf_kind conf_kind_names = {
+	.add = names_add,
+	.print = strs_print,
+	.clear = strs_clear,
+	.copy = strs_copy,
+};
 
 /* Labels with dots between them; the first may be a lone "*". */
 static bool

@@ -35,8 +35,10 @@ number_print(const struct conf_directive *d, const void *target, FILE *fp)
 	fprintf(fp, "%u", value);
 }
 
-const struct conf_kind conf_kind_number = { number_add, number_print, NULL,
-	NULL };
+const struct conf_kind conf_kind_number = {
+	.add = number_add,
+	.print = number_print,
+};
 
 static int
 mode_add(const struct conf_given *g, void *target)
@@ -59,7 +61,10 @@ mode_print(const struct conf_directive *d, const void *target, FILE *fp)
 	fprintf(fp, "%04o", value);
 }
 
-const struct conf_kind conf_kind_mode = { mode_add, mode_print, NULL, NULL };
+const struct conf_kind conf_kind_mode = {
+	.add = mode_add,
+	.print = mode_print,
+};
 
 /* Digits and nothing else, between the directive's limits. */
 static int
@@ -113,8 +118,21 @@ workers_print(const struct conf_directive *d, const void *target, FILE *fp)
 		fprintf(fp, "%u", conf->workers);
 }
 
-const struct conf_kind conf_kind_workers = { workers_add, workers_print,
-	NULL, NULL };
+static void
+workers_copy(const struct conf_directive *d, void *to, const void *from)
+{
+	const struct conf *conf = from;
+	struct conf *copy = to;
+
+	copy->workers = conf->workers;
+	copy->workers_auto = conf->workers_auto;
+}
+
+const struct conf_kind conf_kind_workers = {
+	.add = workers_add,
+	.print = workers_print,
+	.copy = workers_copy,
+};
 
 /* size_t */
 
@@ -144,7 +162,10 @@ size_print(const struct conf_directive *d, const void *target, FILE *fp)
 	fputs(text, fp);
 }
 
-const struct conf_kind conf_kind_size = { size_add, size_print, NULL, NULL };
+const struct conf_kind conf_kind_size = {
+	.add = size_add,
+	.print = size_print,
+};
 
 /* int64_t milliseconds */
 
@@ -174,8 +195,10 @@ duration_print(const struct conf_directive *d, const void *target, FILE *fp)
 	fputs(text, fp);
 }
 
-const struct conf_kind conf_kind_duration = { duration_add, duration_print,
-	NULL, NULL };
+const struct conf_kind conf_kind_duration = {
+	.add = duration_add,
+	.print = duration_print,
+};
 
 /* off or whole seconds */
 
@@ -210,5 +233,7 @@ keepalive_print(const struct conf_directive *d, const void *target, FILE *fp)
 		duration_print(d, target, fp);
 }
 
-const struct conf_kind conf_kind_keepalive = { keepalive_add, keepalive_print,
-	NULL, NULL };
+const struct conf_kind conf_kind_keepalive = {
+	.add = keepalive_add,
+	.print = keepalive_print,
+};

@@ -71,6 +71,17 @@ str_clear(const struct conf_directive *d, void *target)
 	s->value = NULL;
 }
 
+static void
+str_copy(const struct conf_directive *d, void *to, const void *from)
+{
+	const struct conf_str *s = conf_const_field(d, from);
+	struct conf_str *copy = conf_field(d, to);
+
+	*copy = *s;
+	if (s->value != NULL)
+		copy->value = xstrdup(s->value);
+}
+
 static int
 word_add(const struct conf_given *g, void *target)
 {
@@ -81,8 +92,12 @@ word_add(const struct conf_given *g, void *target)
 	return 0;
 }
 
-const struct conf_kind conf_kind_word = { word_add, str_print, str_clear,
-	NULL };
+const struct conf_kind conf_kind_word = {
+	.add = word_add,
+	.print = str_print,
+	.clear = str_clear,
+	.copy = str_copy,
+};
 
 static int
 string_add(const struct conf_given *g, void *target)
@@ -90,8 +105,12 @@ string_add(const struct conf_given *g, void *target)
 	return g->text[0] == '\0' ? 0 : word_add(g, target);
 }
 
-const struct conf_kind conf_kind_string = { string_add, str_print, str_clear,
-	NULL };
+const struct conf_kind conf_kind_string = {
+	.add = string_add,
+	.print = str_print,
+	.clear = str_clear,
+	.copy = str_copy,
+};
 
 static int
 path_add(const struct conf_given *g, void *target)
@@ -105,8 +124,12 @@ path_add(const struct conf_given *g, void *target)
 	return 0;
 }
 
-const struct conf_kind conf_kind_path = { path_add, str_print, str_clear,
-	NULL };
+const struct conf_kind conf_kind_path = {
+	.add = path_add,
+	.print = str_print,
+	.clear = str_clear,
+	.copy = str_copy,
+};
 
 static int
 socket_add(const struct conf_given *g, void *target)
@@ -122,8 +145,12 @@ socket_add(const struct conf_given *g, void *target)
 	return 0;
 }
 
-const struct conf_kind conf_kind_socket = { socket_add, str_print, str_clear,
-	NULL };
+const struct conf_kind conf_kind_socket = {
+	.add = socket_add,
+	.print = str_print,
+	.clear = str_clear,
+	.copy = str_copy,
+};
 
 /* A misspelt "syslog" must not become a file. */
 static int
@@ -141,8 +168,12 @@ log_add(const struct conf_given *g, void *target)
 	return path_add(g, target);
 }
 
-const struct conf_kind conf_kind_log = { log_add, str_print, str_clear,
-	NULL };
+const struct conf_kind conf_kind_log = {
+	.add = log_add,
+	.print = str_print,
+	.clear = str_clear,
+	.copy = str_copy,
+};
 
 /* char * */
 
@@ -172,8 +203,21 @@ text_clear(const struct conf_directive *d, void *target)
 	*s = NULL;
 }
 
-const struct conf_kind conf_kind_text = { text_add, text_print, text_clear,
-	NULL };
+static void
+text_copy(const struct conf_directive *d, void *to, const void *from)
+{
+	char *const *s = conf_const_field(d, from);
+	char **copy = conf_field(d, to);
+
+	*copy = xstrdup(*s);
+}
+
+const struct conf_kind conf_kind_text = {
+	.add = text_add,
+	.print = text_print,
+	.clear = text_clear,
+	.copy = text_copy,
+};
 
 static int
 facility_add(const struct conf_given *g, void *target)
@@ -186,5 +230,9 @@ facility_add(const struct conf_given *g, void *target)
 	return text_add(g, target);
 }
 
-const struct conf_kind conf_kind_facility = { facility_add, text_print,
-	text_clear, NULL };
+const struct conf_kind conf_kind_facility = {
+	.add = facility_add,
+	.print = text_print,
+	.clear = text_clear,
+	.copy = text_copy,
+};

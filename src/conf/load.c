@@ -12,41 +12,61 @@
 
 struct conf_loader *conf_loader;
 
+static int load(const char *, char *const *, size_t);
 static int load_file(const char *, const struct loc *, void *);
 static int load_source(cfg_t *, struct conf_source *);
-static int load_assignment(cfg_t *, const char *, const char *);
+static int load_assignment(const char *, const char *);
 
 struct conf *
 conf_load(const char *path, char *const *overrides, size_t n, struct err *err)
 {
-	struct conf_loader l = { .err = err };
-	cfg_t *cfg;
+	return conf_load_by(&conf_schema, path, overrides, n, err);
+}
+
+struct conf *
+conf_load_by(const struct conf_schema *schema, const char *path,
+    char *const *overrides, size_t n, struct err *err)
+{
+	struct conf_loader l = { .schema = schema, .err = err };
+	int rc;
+
+	l.conf = xcalloc(1, schema->sections[CONF_SECTION_ROOT].size);
+	l.set = xcalloc(schema->nsections * schema->ndirectives,
+	    sizeof(*l.set));
+	err->text[0] = '\0';
+	conf_loader = &l;
+	rc = load(path, overrides, n);
+	conf_loader = NULL;
+	free(l.set);
+	if (rc == 0)
+		return l.conf;
+	conf_free_by(schema, l.conf);
+	return NULL;
+}
+
+static int
+load(const char *path, char *const *overrides, size_t n)
+{
+	static const struct loc nowhere;
+	struct conf_loader *l = conf_loader;
+	cfg_opt_t *options;
 	size_t i;
 	int rc;
 
-	l.conf = xcalloc(1, sizeof(*l.conf));
-	err->text[0] = '\0';
-	conf_loader = &l;
-	cfg = cfg_init(conf_options, CFGF_NONE);
-	if (cfg == NULL)
+	conf_default(CONF_SECTION_ROOT, l->conf, &nowhere);
+	options = conf_options_new(l->schema, CONF_SECTION_ROOT);
+	l->root = cfg_init(options, CFGF_NONE);
+	if (l->root == NULL)
 		fatalx("out of memory");
-	cfg_set_error_function(cfg, conf_complain_cb);
-	rc = load_file(path, NULL, cfg);
+	cfg_set_error_function(l->root, conf_complain_cb);
+	rc = load_file(path, NULL, l->root);
 	for (i = 0; i < n && rc == 0; i++)
-		rc = load_assignment(cfg, overrides[i], path);
-	cfg_free(cfg);
-	l.conf->cache_size_loc = *conf_set_at(CONF_SECTION_SESSION_CACHE,
-	    "size");
+		rc = load_assignment(overrides[i], path);
 	if (rc == 0)
-		rc = conf_check_whole(l.conf, path,
-		    conf_later(conf_set_at(CONF_SECTION_SESSION_CACHE,
-		    "timeout"), conf_set_at(CONF_SECTION_TICKETS, "rotate")),
-		    err);
-	conf_loader = NULL;
-	if (rc == 0)
-		return l.conf;
-	conf_free(l.conf);
-	return NULL;
+		rc = conf_end(l->root, CONF_SECTION_ROOT);
+	cfg_free(l->root);
+	conf_options_free(options);
+	return rc;
 }
 
 static int
@@ -70,7 +90,7 @@ load_source(cfg_t *cfg, struct conf_source *source)
 	struct loc start = { source->name, 0 };
 	int line = cfg->line, rc;
 
-	if (conf_syntax(source, conf_loader->err) == -1)
+	if (conf_syntax(conf_loader->schema, source, conf_loader->err) == -1)
 		return -1;
 	source->parent = conf_loader->source;
 	conf_loader->source = source;
@@ -85,18 +105,18 @@ load_source(cfg_t *cfg, struct conf_source *source)
 }
 
 static int
-load_assignment(cfg_t *cfg, const char *text, const char *path)
+load_assignment(const char *text, const char *path)
 {
 	struct conf_source source;
 	char *folder;
 	int rc;
 
 	folder = conf_folder(path);
-	rc = conf_source_assignment(&source, conf_loader->conf, text, folder,
-	    conf_loader->err);
+	rc = conf_assignment(conf_loader->schema, &source, conf_loader->conf,
+	    text, folder, conf_loader->err);
 	free(folder);
 	if (rc == 0)
-		rc = load_source(cfg, &source);
+		rc = load_source(conf_loader->root, &source);
 	conf_source_release(&source);
 	return rc;
 }
@@ -116,4 +136,10 @@ conf_include_func(cfg_t *cfg, cfg_opt_t *opt, int argc, const char **argv)
 		    cfg, conf_loader->err) == -1)
 			return -1;
 	return 0;
+}
+
+const char *
+conf_confuse_version(void)
+{
+	return confuse_version;
 }

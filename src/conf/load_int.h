@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* What load.c, parse.c and complain.c share while a configuration is read. */
+/* What is shared while a configuration is read: load.c, parse.c and others. */
 #ifndef CONF_LOAD_INT_H
 #define CONF_LOAD_INT_H
 
@@ -8,15 +8,15 @@
 #include "conf/conf_int.h"
 
 struct conf_loader {
+	const struct conf_schema *schema;
 	struct conf *conf;
 	struct err *err; /* text "": no error so far */
 	struct conf_source *source;
-	const cfg_t *listen, *certificate, *early; /* the ones being read */
-	struct loc early_first, early_loc; /* of two, and of the one */
-	struct {
-		bool defaulted;
-		struct loc loc; /* file NULL: not set */
-	} set[CONF_DIRECTIVES_MAX];
+	cfg_t *root;
+	const cfg_t *cfg; /* the one that was looked for last, … */
+	cfg_t *parent;	  /* … where it was found, and as what */
+	unsigned section;
+	struct loc *set; /* of each section's directives; file NULL: not */
 };
 
 /*
@@ -25,17 +25,28 @@ struct conf_loader {
  */
 extern struct conf_loader *conf_loader;
 
+/* options.c: the tables as libConfuse wants them. */
+cfg_opt_t *conf_options_new(const struct conf_schema *, unsigned section);
+void conf_options_free(cfg_opt_t *);
+
+/* parse.c */
+
 /* Where libConfuse is. */
 struct loc conf_here(const cfg_t *);
-
-/* Where a directive was set; file NULL: nowhere. */
-const struct loc *conf_set_at(enum conf_section, const char *name);
-
-/* The one that the reader of the file comes to later. */
-const struct loc *conf_later(const struct loc *, const struct loc *);
-
-/* parse.c: our directives, as libConfuse wants them. */
-extern cfg_opt_t conf_options[];
+/* Which section that is. nsections: libConfuse has it in place of another. */
+unsigned conf_section_of(const cfg_t *);
+/* The struct of the one that is being read, or was last. NULL: none. */
+void *conf_target_of(unsigned section);
+/* Nothing is set yet: the defaults, also of all sections that it has. */
+void conf_default(unsigned section, void *target, const struct loc *);
+/* The callbacks of libConfuse: a section begins, … */
+int conf_begin_cb(cfg_t *, cfg_opt_t *, const char *, void *);
+/* … one of its directives has a value, … */
+int conf_value_cb(cfg_t *, cfg_opt_t *, const char *, void *);
+/* … and it ends. */
+int conf_end_cb(cfg_t *, cfg_opt_t *);
+/* The same for all that the last text of one says. */
+int conf_end(cfg_t *, unsigned section);
 
 /* load.c: include("...") */
 int conf_include_func(cfg_t *, cfg_opt_t *, int, const char **);

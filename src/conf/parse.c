@@ -1,316 +1,190 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What libConfuse gets to know of our directives, and what becomes of the
- * values that it finds: each is stored as it comes, so that an error has the
- * line of its word. libConfuse itself keeps nothing for us; its defaults come
- * in the same way when a section begins, which is also how we learn that one
- * does. Master, and tlsherd -t.
+ * What becomes of the values that libConfuse finds: each is stored as it
+ * comes, so that an error has the line of its word. Master, and tlsherd -t.
  */
 #include "config.h"
 
+#include <assert.h>
 #include <string.h>
 
-#include "base/keepalive.h"
-#include "base/mem.h"
 #include "conf/load_int.h"
 
-static int value_cb(cfg_t *, cfg_opt_t *, const char *, void *);
-static int early_value_cb(cfg_t *, cfg_opt_t *, const char *, void *);
-static int certificate_early_value_cb(cfg_t *, cfg_opt_t *, const char *,
-    void *);
-static int take(cfg_t *, cfg_opt_t *, const char *, enum conf_section,
-    void *);
-static int section_end_cb(cfg_t *, cfg_opt_t *);
-static void *target_of(cfg_t *, enum conf_section);
-static struct conf_listen *this_listen(void);
-static struct conf_certificate *this_certificate(void);
-static void default_early(struct conf_early_data *);
-static void begin_early(cfg_t *, struct conf_early_data *);
-static int end_early(void);
-static void begin(enum conf_section);
-static void clear_emptied(cfg_t *);
-
-#if HAVE_DECL_SO_REUSEPORT
-#define REUSEPORT_DEFAULT "yes"
-#else
-#define REUSEPORT_DEFAULT "no"
-#endif
-
-#define OPTION(word, option_flags, fallback, callback)			\
-	{ .name = #word, .type = CFGT_PTR, .flags = option_flags,	\
-	    .def = { .parsed = (char[]){ fallback } },			\
-	    .parsecb = callback },
-#define DIRECTIVE(word, option_flags, kind, field, fallback, min, max)	\
-	OPTION(word, option_flags, fallback, value_cb)
-#define SECTION(word, option_flags, options)				\
-	{ .name = word, .type = CFGT_SEC, .flags = option_flags,	\
-	    .subopts = options, .validcb = section_end_cb }
-#define TITLED (CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES)
-#define INCLUDE								\
-	{ .name = "include", .type = CFGT_FUNC, .func = conf_include_func }
-
-static cfg_opt_t session_cache_options[] = {
-#define SESSION_CACHE DIRECTIVE
-#include "conf/directives.def"
-	CFG_END()
-};
-
-static cfg_opt_t tickets_options[] = {
-#define TICKETS DIRECTIVE
-#include "conf/directives.def"
-	CFG_END()
-};
+static unsigned search(cfg_t *, unsigned, const cfg_t *);
+static int begin(const cfg_t *, unsigned);
+static int twice(const char *, const char *, const struct loc *,
+    const struct loc *);
+static int replaced(const cfg_t *);
+static struct loc *set_of(unsigned, const struct conf_directive *);
+static void clear_emptied(cfg_t *, unsigned);
 
 /*
- * libConfuse does not tell in which section a section stands, hence two. MULTI
- * keeps it from making one in every section that has none: a certificate
- * without one has the listener's.
+ * libConfuse aborts when a default is refused, and it is with one that a
+ * section begins: what is wrong is told at its first value, or at its end.
  */
-static cfg_opt_t early_options[] = {
-#define EARLY_DATA(word, option_flags, kind, field, fallback, min, max)	\
-	OPTION(word, option_flags, fallback, early_value_cb)
-#include "conf/directives.def"
-	CFG_END()
-};
-
-static cfg_opt_t certificate_early_options[] = {
-#define EARLY_DATA(word, option_flags, kind, field, fallback, min, max)	\
-	OPTION(word, option_flags, fallback, certificate_early_value_cb)
-#include "conf/directives.def"
-	CFG_END()
-};
-
-static cfg_opt_t certificate_options[] = {
-#define CERTIFICATE DIRECTIVE
-#include "conf/directives.def"
-	SECTION("early_data", CFGF_MULTI, certificate_early_options),
-	CFG_END()
-};
-
-static cfg_opt_t listen_options[] = {
-#define LISTEN DIRECTIVE
-#include "conf/directives.def"
-	SECTION("certificate", TITLED, certificate_options),
-	SECTION("early_data", CFGF_MULTI, early_options),
-	INCLUDE,
-	CFG_END()
-};
-
-cfg_opt_t conf_options[] = {
-#define ROOT DIRECTIVE
-#include "conf/directives.def"
-	SECTION("session_cache", CFGF_NONE, session_cache_options),
-	SECTION("tickets", CFGF_NONE, tickets_options),
-	SECTION("listen", TITLED, listen_options),
-	INCLUDE,
-	CFG_END()
-};
-
-static int
-value_cb(cfg_t *cfg, cfg_opt_t *opt, const char *text, void *result)
+int
+conf_begin_cb(cfg_t *cfg, cfg_opt_t *opt, const char *text, void *result)
 {
-	enum conf_section section = conf_section_find(cfg->name);
-
 	*(void **)result = NULL;
-	return take(cfg, opt, text, section, target_of(cfg, section));
+	conf_loader->cfg = NULL;
+	if (conf_loader->err->text[0] == '\0')
+		(void)begin(cfg, conf_section_of(cfg));
+	return 0;
 }
 
 static int
-early_value_cb(cfg_t *cfg, cfg_opt_t *opt, const char *text, void *result)
+begin(const cfg_t *cfg, unsigned section)
 {
-	struct conf_early_data *early = &this_listen()->early;
+	const struct conf_section *row;
+	struct loc here = conf_here(cfg), *loc;
+	void *parent, *target;
+	size_t n;
 
-	*(void **)result = NULL;
-	begin_early(cfg, early);
-	return take(cfg, opt, text, CONF_SECTION_EARLY_DATA, early);
+	if (section == conf_loader->schema->nsections)
+		return replaced(cfg);
+	row = &conf_loader->schema->sections[section];
+	parent = conf_target_of(row->parent);
+	n = conf_targets(row, parent);
+	if (row->shape == CONF_ONCE)
+		target = conf_target(row, parent, 0);
+	else if (cfg_size(conf_loader->parent, row->name) > n)
+		target = conf_target_add(row, parent, cfg->title);
+	else
+		return replaced(cfg);
+	loc = conf_target_loc(row, target);
+	if (loc->file != NULL)
+		return twice(row->name, "", loc, &here);
+	conf_default(section, target, &here);
+	*loc = here;
+	return 0;
+}
+
+/* One with a title that another one has took its place. */
+static int
+replaced(const cfg_t *cfg)
+{
+	const struct conf_schema *s = conf_loader->schema;
+	struct loc here = conf_here(cfg);
+	const struct conf_section *row;
+	void *parent, *target;
+	unsigned i;
+	size_t j;
+
+	for (i = 1; i < s->nsections; i++) {
+		row = &s->sections[i];
+		parent = conf_target_of(row->parent);
+		if (row->shape != CONF_TITLED || parent == NULL ||
+		    strcmp(row->name, cfg->name) != 0)
+			continue;
+		for (j = 0; j < conf_targets(row, parent); j++) {
+			target = conf_target(row, parent, j);
+			if (strcmp(conf_target_title(row, target),
+			    cfg->title) == 0)
+				return twice(cfg->title, "\"",
+				    conf_target_loc(row, target), &here);
+		}
+	}
+	return err_set(conf_loader->err, &here, "cannot be read");
 }
 
 static int
-certificate_early_value_cb(cfg_t *cfg, cfg_opt_t *opt, const char *text,
-    void *result)
+twice(const char *name, const char *quote, const struct loc *first,
+    const struct loc *here)
 {
-	struct conf_early_data *early = &this_certificate()->early;
-
-	*(void **)result = NULL;
-	begin_early(cfg, early);
-	return take(cfg, opt, text, CONF_SECTION_EARLY_DATA, early);
+	return err_set(conf_loader->err, here, "there are two sections "
+	    "%s%.200s%s; the first is at %s:%d", quote, name, quote,
+	    first->file, first->line);
 }
 
-/* libConfuse has a value, from the text or a default of ours. */
-static int
-take(cfg_t *cfg, cfg_opt_t *opt, const char *text, enum conf_section section,
-    void *target)
+int
+conf_value_cb(cfg_t *cfg, cfg_opt_t *opt, const char *text, void *result)
 {
 	struct conf_given g = { .text = text, .loc = conf_here(cfg),
-		.folder = "", .err = conf_loader->err };
-	const struct conf_directive *d;
-	size_t i;
+		.folder = conf_loader->source->folder,
+		.err = conf_loader->err };
+	unsigned section;
+	struct loc *set;
+	void *target;
 
-	d = conf_directive_find(section, opt->name);
-	g.directive = d;
-	if (conf_loader->source != NULL)
-		g.folder = conf_loader->source->folder;
-	i = (size_t)(d - conf_directives);
-	if (!(d->flags & CFGF_LIST) && !conf_loader->set[i].defaulted) {
-		conf_loader->set[i].defaulted = true;
-	} else if (opt->nvalues == 1) { /* "=", or the first of a list */
-		if (conf_loader->source->has_lines &&
-		    conf_loader->set[i].loc.file != NULL)
+	*(void **)result = NULL;
+	if (g.err->text[0] != '\0')
+		return -1;
+	section = conf_section_of(cfg);
+	target = conf_target_of(section);
+	g.directive = conf_directive_find(conf_loader->schema, section,
+	    opt->name);
+	if (opt->nvalues == 1) { /* "=", or the first of a list */
+		set = set_of(section, g.directive);
+		if (conf_loader->source->has_lines && set->file != NULL)
 			return err_set(g.err, &g.loc, "\"%s\" is set twice; "
-			    "first at %s:%d", d->name,
-			    conf_loader->set[i].loc.file,
-			    conf_loader->set[i].loc.line);
-		conf_loader->set[i].loc = g.loc;
-		if (d->kind->clear != NULL)
-			d->kind->clear(d, target);
+			    "first at %s:%d", opt->name, set->file,
+			    set->line);
+		*set = g.loc;
+		if (g.directive->kind->clear != NULL)
+			g.directive->kind->clear(g.directive, target);
 	}
-	return d->kind->add(&g, target);
+	return g.directive->kind->add(&g, target);
 }
 
-/* The struct that the values of cfg go to; a new one when a section begins. */
-static void *
-target_of(cfg_t *cfg, enum conf_section section)
+int
+conf_end_cb(cfg_t *parent, cfg_opt_t *opt)
 {
-	struct conf *conf = conf_loader->conf;
-	struct conf_certificate *c;
-	struct conf_listen *l;
+	cfg_t *cfg = cfg_opt_getnsec(opt, cfg_opt_size(opt) - 1);
 
-	if (section != CONF_SECTION_LISTEN &&
-	    section != CONF_SECTION_CERTIFICATE)
-		return conf;
-	if (section == CONF_SECTION_LISTEN && cfg != conf_loader->listen) {
-		conf_loader->listen = cfg;
-		begin(section);
-		conf->listens = xreallocarray(conf->listens,
-		    conf->nlistens + 1, sizeof(*l));
-		l = &conf->listens[conf->nlistens++];
-		memset(l, 0, sizeof(*l));
-		l->name = xstrdup(cfg->title);
-		l->loc = conf_here(cfg);
-		default_early(&l->early);
-	}
-	l = this_listen();
-	if (section == CONF_SECTION_LISTEN)
-		return l;
-	if (cfg != conf_loader->certificate) {
-		conf_loader->certificate = cfg;
-		begin(section);
-		l->certificates = xreallocarray(l->certificates,
-		    l->ncertificates + 1, sizeof(*c));
-		c = &l->certificates[l->ncertificates++];
-		memset(c, 0, sizeof(*c));
-		c->title = xstrdup(cfg->title);
-		c->loc = conf_here(cfg);
-	}
-	return this_certificate();
+	if (conf_loader->err->text[0] != '\0')
+		return -1;
+	return conf_end(cfg, conf_section_of(cfg));
 }
 
-static struct conf_listen *
-this_listen(void)
+int
+conf_end(cfg_t *cfg, unsigned section)
 {
-	return &conf_loader->conf->listens[conf_loader->conf->nlistens - 1];
-}
+	const struct conf_section *row = &conf_loader->schema->sections[section];
+	void *target = conf_target_of(section);
 
-static struct conf_certificate *
-this_certificate(void)
-{
-	return &this_listen()->certificates[this_listen()->ncertificates - 1];
-}
-
-/* What holds for a listener without the section. */
-static void
-default_early(struct conf_early_data *early)
-{
-	static const char *const texts[][2] = {
-#define EARLY_DATA(word, option_flags, kind, field, fallback, min, max)	\
-		{ #word, fallback },
-#include "conf/directives.def"
-	};
-	struct conf_given g = { .folder = "", .err = conf_loader->err };
-	size_t i;
-
-	for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
-		g.directive = conf_directive_find(CONF_SECTION_EARLY_DATA,
-		    texts[i][0]);
-		g.text = texts[i][1];
-		(void)g.directive->kind->add(&g, early);
-	}
-}
-
-/*
- * libConfuse aborts when a default is refused, and it is with defaults that a
- * section begins. A second one is refused at its end.
- */
-static void
-begin_early(cfg_t *cfg, struct conf_early_data *early)
-{
-	if (cfg == conf_loader->early)
-		return;
-	conf_loader->early = cfg;
-	conf_loader->early_first = early->loc;
-	conf_loader->early_loc = early->loc = conf_here(cfg);
-	begin(CONF_SECTION_EARLY_DATA);
-}
-
-static int
-end_early(void)
-{
-	const struct loc *first = &conf_loader->early_first;
-
-	if (first->file == NULL)
-		return 0;
-	return err_set(conf_loader->err, &conf_loader->early_loc, "there are "
-	    "two sections early_data; the first is at %s:%d", first->file,
-	    first->line);
-}
-
-/* Nothing is set in a new section. */
-static void
-begin(enum conf_section section)
-{
-	size_t i;
-
-	for (i = 0; i < conf_ndirectives; i++)
-		if (conf_directives[i].section == section)
-			memset(&conf_loader->set[i], 0,
-			    sizeof(conf_loader->set[i]));
+	clear_emptied(cfg, section);
+	conf_inherit(conf_loader->schema, section, target);
+	return row->check == NULL ? 0 : row->check(target, conf_loader->err);
 }
 
 /* "x = {}" calls nobody back, but ends what x had before. */
 static void
-clear_emptied(cfg_t *cfg)
+clear_emptied(cfg_t *cfg, unsigned section)
 {
-	enum conf_section section = conf_section_find(cfg->name);
-	const struct conf_directive *d;
+	const struct conf_directive *d = NULL;
 
-	for (d = conf_directives; d < conf_directives + conf_ndirectives; d++)
-		if (d->section == section && (d->flags & CFGF_LIST) &&
-		    cfg_size(cfg, d->name) == 0)
-			d->kind->clear(d, target_of(cfg, section));
+	while ((d = conf_directive_next(conf_loader->schema, section, d)) !=
+	    NULL)
+		if ((d->flags & CFGF_LIST) && cfg_size(cfg, d->name) == 0)
+			d->kind->clear(d, conf_target_of(section));
 }
 
-/* "}" of a section */
-static int
-section_end_cb(cfg_t *cfg, cfg_opt_t *opt)
+void
+conf_default(unsigned section, void *target, const struct loc *loc)
 {
-	enum conf_section section = conf_section_find(opt->name);
+	const struct conf_schema *s = conf_loader->schema;
+	struct conf_given g = { .loc = *loc, .folder = "",
+		.err = conf_loader->err };
+	const struct conf_directive *d = NULL;
+	unsigned i;
+	int rc;
 
-	if (section != CONF_SECTION_EARLY_DATA)
-		clear_emptied(cfg_opt_getnsec(opt, cfg_opt_size(opt) - 1));
-	switch (section) {
-	case CONF_SECTION_LISTEN:
-		return conf_check_listen(this_listen(), conf_later(
-		    conf_set_at(CONF_SECTION_LISTEN, "minimum_version"),
-		    conf_set_at(CONF_SECTION_LISTEN, "maximum_version")),
-		    conf_loader->err);
-	case CONF_SECTION_CERTIFICATE:
-		return conf_check_certificate(this_certificate(),
-		    conf_loader->err);
-	case CONF_SECTION_EARLY_DATA:
-		return end_early();
-	default:
-		return 0;
+	while ((d = conf_directive_next(s, section, d)) != NULL) {
+		memset(set_of(section, d), 0, sizeof(struct loc));
+		if (d->kind->clear != NULL)
+			d->kind->clear(d, target);
+		if (d->flags & CFGF_LIST)
+			continue;
+		g.directive = d;
+		g.text = d->fallback;
+		rc = d->kind->add(&g, target);
+		assert(rc == 0);
 	}
+	for (i = section + 1; i < s->nsections; i++)
+		if (s->sections[i].parent == section &&
+		    s->sections[i].shape != CONF_TITLED)
+			conf_default(i, conf_target(&s->sections[i], target,
+			    0), loc);
 }
 
 struct loc
@@ -326,11 +200,75 @@ conf_here(const cfg_t *cfg)
 	return loc;
 }
 
-const struct loc *
-conf_set_at(enum conf_section section, const char *name)
+unsigned
+conf_section_of(const cfg_t *cfg)
 {
-	return &conf_loader->set[conf_directive_find(section, name) -
-	    conf_directives].loc;
+	if (cfg != conf_loader->cfg) {
+		conf_loader->section = cfg == conf_loader->root ?
+		    CONF_SECTION_ROOT :
+		    search(conf_loader->root, CONF_SECTION_ROOT, cfg);
+		conf_loader->cfg = cfg;
+	}
+	return conf_loader->section;
+}
+
+/*
+ * libConfuse does not tell in which section another one stands, and some have
+ * the same name: so it is looked for from the top. What is being read is the
+ * last one of its section.
+ */
+static unsigned
+search(cfg_t *parent, unsigned section, const cfg_t *cfg)
+{
+	const struct conf_schema *s = conf_loader->schema;
+	unsigned found, i, n;
+	cfg_t *below;
+
+	for (i = section + 1; i < s->nsections; i++) {
+		if (s->sections[i].parent != section ||
+		    (n = cfg_size(parent, s->sections[i].name)) == 0)
+			continue;
+		below = cfg_getnsec(parent, s->sections[i].name, n - 1);
+		conf_loader->parent = parent;
+		if (below == cfg)
+			return i;
+		found = search(below, i, cfg);
+		if (found < s->nsections)
+			return found;
+	}
+	return s->nsections;
+}
+
+void *
+conf_target_of(unsigned section)
+{
+	const struct conf_section *row;
+	void *parent;
+	size_t n;
+
+	if (section == CONF_SECTION_ROOT)
+		return conf_loader->conf;
+	row = &conf_loader->schema->sections[section];
+	if ((parent = conf_target_of(row->parent)) == NULL ||
+	    (n = conf_targets(row, parent)) == 0)
+		return NULL;
+	return conf_target(row, parent, n - 1);
+}
+
+const struct loc *
+conf_set_at(unsigned section, const char *name)
+{
+	return set_of(section, conf_directive_find(conf_loader->schema,
+	    section, name));
+}
+
+static struct loc *
+set_of(unsigned section, const struct conf_directive *d)
+{
+	const struct conf_schema *s = conf_loader->schema;
+
+	return &conf_loader->set[section * s->ndirectives +
+	    (size_t)(d - s->directives)];
 }
 
 /* Line 0: an assignment, after all files. */
@@ -342,10 +280,4 @@ conf_later(const struct loc *a, const struct loc *b)
 	if (a->line == 0 || b->line == 0)
 		return a->line == 0 ? a : b;
 	return a->line > b->line ? a : b;
-}
-
-const char *
-conf_confuse_version(void)
-{
-	return confuse_version;
 }

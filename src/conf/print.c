@@ -1,109 +1,96 @@
 /* SPDX-License-Identifier: ISC */
-/* A configuration as text, and its end. Master, and tlsherd -T. */
+/* A configuration as text, by the tables. Master, and tlsherd -T. */
 #include "config.h"
-
-#include <stdlib.h>
 
 #include "conf/conf_int.h"
 
-static void
-print_section(enum conf_section section, const void *target,
-    const char *indent, FILE *fp)
-{
-	const struct conf_directive *d;
+struct printer {
+	const struct conf_schema *schema;
+	FILE *fp;
+	int depth;
+};
 
-	for (d = conf_directives; d < conf_directives + conf_ndirectives;
-	    d++) {
-		if (d->section != section)
-			continue;
-		fprintf(fp, "%s%s = ", indent, d->name);
-		d->kind->print(d, target, fp);
-		putc('\n', fp);
-	}
-}
-
-static void
-print_early(const struct conf_early_data *early, const char *indent,
-    const char *more, FILE *fp)
-{
-	fprintf(fp, "\n%s%s {\n", indent,
-	    conf_section_name(CONF_SECTION_EARLY_DATA));
-	print_section(CONF_SECTION_EARLY_DATA, early, more, fp);
-	fprintf(fp, "%s}\n", indent);
-}
-
-static void
-print_named(enum conf_section section, const char *name, const char *indent,
-    FILE *fp)
-{
-	fprintf(fp, "\n%s%s ", indent, conf_section_name(section));
-	conf_print_string(name, fp);
-	fputs(" {\n", fp);
-}
+static void print_directives(const struct printer *, unsigned, void *);
+static void print_below(struct printer *, unsigned, void *);
+static void print_section(struct printer *, unsigned, void *);
+static void print_indent(const struct printer *);
 
 void
 conf_print(const struct conf *conf, FILE *fp)
 {
-	const struct conf_certificate *c;
-	const struct conf_listen *l;
-	size_t i, j;
+	conf_print_by(&conf_schema, conf, fp);
+}
 
-	print_section(CONF_SECTION_ROOT, conf, "", fp);
-	fputs("\nsession_cache {\n", fp);
-	print_section(CONF_SECTION_SESSION_CACHE, conf, "\t", fp);
-	fputs("}\n\ntickets {\n", fp);
-	print_section(CONF_SECTION_TICKETS, conf, "\t", fp);
-	fputs("}\n", fp);
-	for (i = 0; i < conf->nlistens; i++) {
-		l = &conf->listens[i];
-		print_named(CONF_SECTION_LISTEN, l->name, "", fp);
-		print_section(CONF_SECTION_LISTEN, l, "\t", fp);
-		print_early(&l->early, "\t", "\t\t", fp);
-		for (j = 0; j < l->ncertificates; j++) {
-			c = &l->certificates[j];
-			print_named(CONF_SECTION_CERTIFICATE, c->title, "\t",
-			    fp);
-			print_section(CONF_SECTION_CERTIFICATE, c, "\t\t",
-			    fp);
-			if (c->early.loc.file != NULL)
-				print_early(&c->early, "\t\t", "\t\t\t",
-				    fp);
-			fputs("\t}\n", fp);
-		}
-		fputs("}\n", fp);
+void
+conf_print_by(const struct conf_schema *schema, const struct conf *conf,
+    FILE *fp)
+{
+	struct printer p = { .schema = schema, .fp = fp };
+
+	/* It is only read. */
+	print_below(&p, CONF_SECTION_ROOT, (void *)(uintptr_t)conf);
+}
+
+/* What stands in a section: its directives, and then other sections. */
+static void
+print_below(struct printer *p, unsigned section, void *target)
+{
+	const struct conf_section *row;
+	unsigned i;
+	size_t j;
+
+	print_directives(p, section, target);
+	for (i = section + 1; i < p->schema->nsections; i++) {
+		row = &p->schema->sections[i];
+		if (row->parent != section)
+			continue;
+		for (j = 0; j < conf_targets(row, target); j++)
+			print_section(p, i, conf_target(row, target, j));
 	}
 }
 
 static void
-listen_clear(struct conf_listen *l)
+print_directives(const struct printer *p, unsigned section, void *target)
 {
-	size_t i;
+	const struct conf_directive *d = NULL;
 
-	for (i = 0; i < l->ncertificates; i++) {
-		conf_section_clear(CONF_SECTION_CERTIFICATE,
-		    &l->certificates[i]);
-		free(l->certificates[i].title);
+	while ((d = conf_directive_next(p->schema, section, d)) != NULL) {
+		print_indent(p);
+		fprintf(p->fp, "%s = ", d->name);
+		d->kind->print(d, target, p->fp);
+		putc('\n', p->fp);
 	}
-	free(l->certificates);
-	conf_section_clear(CONF_SECTION_LISTEN, l);
-	free(l->name);
 }
 
-void
-conf_free(struct conf *conf)
+static void
+print_section(struct printer *p, unsigned section, void *target)
 {
-	size_t i;
+	const struct conf_section *row = &p->schema->sections[section];
 
-	if (conf == NULL)
+	/* What is inherited would be printed as what stands here. */
+	if (row->heir != CONF_SECTION_NONE &&
+	    conf_target_loc(row, target)->file == NULL)
 		return;
-	for (i = 0; i < conf->nlistens; i++)
-		listen_clear(&conf->listens[i]);
-	free(conf->listens);
-	conf_section_clear(CONF_SECTION_ROOT, conf);
-	conf_section_clear(CONF_SECTION_SESSION_CACHE, conf);
-	conf_section_clear(CONF_SECTION_TICKETS, conf);
-	for (i = 0; i < conf->nfiles; i++)
-		free(conf->files[i]);
-	free(conf->files);
-	free(conf);
+	putc('\n', p->fp);
+	print_indent(p);
+	fputs(row->name, p->fp);
+	if (row->shape == CONF_TITLED) {
+		putc(' ', p->fp);
+		conf_print_string(conf_target_title(row, target), p->fp);
+	}
+	fputs(" {\n", p->fp);
+	p->depth++;
+	print_below(p, section, target);
+	p->depth--;
+	print_indent(p);
+	fputs("}\n", p->fp);
+}
+
+static void
+print_indent(const struct printer *p)
+{
+	int i;
+
+	for (i = 0; i < p->depth; i++)
+		putc('\t', p->fp);
 }

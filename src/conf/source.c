@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Where the text of a configuration comes from: files, and assignments of the
- * command line, which become texts of one line. Master.
+ * Where the text of a configuration comes from: files. (Assignments of the
+ * command line become texts in assign.c.) Master, and tlsherdctl.
  */
 #include "config.h"
 
@@ -20,7 +20,6 @@
 #define SIZE_MAX_ALL ((size_t)16 << 20)
 #define FILES_MAX 20000
 #define DEPTH_MAX 16
-#define NAME_SHOWN 80 /* of an assignment, before what is wrong with it */
 
 static int read_file(struct conf_source *, int, const struct loc *,
     struct err *);
@@ -28,7 +27,6 @@ static void to_unix(char *);
 static int check_nesting(const struct conf_source *, const struct loc *,
     struct err *);
 static const char *keep(struct conf *, const char *);
-static char *quoted(const char *);
 
 int
 conf_source_file(struct conf_source *source, struct conf *conf,
@@ -161,57 +159,13 @@ keep(struct conf *conf, const char *name)
 	return conf->files[conf->nfiles++];
 }
 
-int
-conf_source_assignment(struct conf_source *source, struct conf *conf,
-    const char *text, const char *folder, struct err *err)
+void
+conf_source_init(struct conf_source *source, struct conf *conf,
+    const char *name, const char *folder)
 {
-	size_t key = strcspn(text, "="), section = strcspn(text, ".=");
-	struct loc here = { NULL, 0 };
-	char *name, *value;
-
 	memset(source, 0, sizeof(*source));
-	if (strlen(text) > NAME_SHOWN)
-		name = xasprintf("-o %.*s...", NAME_SHOWN, text);
-	else
-		name = xasprintf("-o %s", text);
 	source->name = keep(conf, name);
-	free(name);
 	source->folder = xstrdup(folder);
-	here.file = source->name;
-	if (key == 0 || text[key] == '\0' || (section < key &&
-	    strncmp(text, "session_cache.", 14) != 0 &&
-	    strncmp(text, "tickets.", 8) != 0))
-		return err_set(err, &here, "expected KEY=VALUE, "
-		    "session_cache.KEY=VALUE or tickets.KEY=VALUE");
-	value = quoted(text + key + 1 + strspn(text + key + 1, " "));
-	if (section < key)
-		source->text = xasprintf("%.*s { %.*s = %s }", (int)section,
-		    text, (int)(key - section - 1), text + section + 1, value);
-	else
-		source->text = xasprintf("%.*s = %s", (int)key, text, value);
-	free(value);
-	return 0;
-}
-
-/*
- * The shell has taken the quotes away: put them back, unless the value comes
- * with quotes, or braces, of its own.
- */
-static char *
-quoted(const char *value)
-{
-	size_t size;
-	char *text;
-	FILE *fp;
-
-	if (value[0] == '"' || value[0] == '\'' || value[0] == '{')
-		return xstrdup(value);
-	fp = open_memstream(&text, &size);
-	if (fp == NULL)
-		return xstrdup("");
-	conf_print_string(value, fp);
-	fclose(fp);
-	return text;
 }
 
 void

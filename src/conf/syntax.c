@@ -4,8 +4,8 @@
  * counts the lines of comments wrongly, takes the end of the file for the end
  * of a section, skips characters that it does not know and lets a string run
  * over the rest of the file; with what comes through here it does none of
- * that. The words mean nothing yet, but for one thing: whether a directive
- * takes a list. Master.
+ * that. The words mean nothing yet, but for two things: whether a directive
+ * takes a list, and whether a section has a title. Master.
  *
  *   file      = statement*
  *   statement = word ("=" | "+=") (value | "{" [value {"," value} [","]] "}")
@@ -21,8 +21,10 @@
 #include "conf/scan_int.h"
 
 #define DEPTH_MAX 8
+#define WORD_MAX 64
 
 struct parser {
+	const struct conf_schema *schema;
 	struct conf_scanner scanner;
 	struct conf_token open[DEPTH_MAX]; /* the sections that we are in */
 	int depth;
@@ -31,12 +33,12 @@ struct parser {
 static int statement(struct parser *);
 static int titled(struct parser *, const struct conf_token *);
 static int section(struct parser *, const struct conf_token *);
-static int assignment(struct conf_scanner *, const struct conf_token *);
+static int assignment(struct parser *, const struct conf_token *);
 static int values(struct conf_scanner *, const struct conf_token *, char);
 static int unclosed(struct parser *);
 static bool is_sign(const struct conf_scanner *, char);
 static bool is_value(const struct conf_scanner *);
-static bool is_word(const struct conf_token *, const char *);
+static const char *word(const struct conf_token *, char *, size_t);
 static int fail_found(struct conf_scanner *, const char *, ...)
     __attribute__((format(printf, 2, 3)));
 
@@ -44,9 +46,10 @@ static int fail_found(struct conf_scanner *, const char *, ...)
 #define TEXT(token) ((token)->len < 100 ? (token)->len : 100), (token)->text
 
 int
-conf_syntax(struct conf_source *source, struct err *err)
+conf_syntax(const struct conf_schema *schema, struct conf_source *source,
+    struct err *err)
 {
-	struct parser p = { .depth = 0 };
+	struct parser p = { .schema = schema };
 	struct conf_scanner *s = &p.scanner;
 
 	if (conf_scan_init(s, source, err) == -1)
@@ -74,7 +77,7 @@ statement(struct parser *p)
 	if (conf_scan(s) == -1)
 		return -1;
 	if (s->token.kind == TOKEN_APPEND || is_sign(s, '='))
-		return assignment(s, &name);
+		return assignment(p, &name);
 	if (is_sign(s, '{'))
 		return section(p, &name);
 	if (is_sign(s, '('))
@@ -91,12 +94,13 @@ titled(struct parser *p, const struct conf_token *name)
 {
 	struct conf_scanner *s = &p->scanner;
 	struct conf_token title = s->token;
+	char text[WORD_MAX];
 
 	if (conf_scan(s) == -1)
 		return -1;
 	if (is_sign(s, '{'))
 		return section(p, name);
-	if (is_word(name, "listen") || is_word(name, "certificate"))
+	if (conf_section_is_titled(p->schema, word(name, text, sizeof(text))))
 		return conf_scan_fail(s, name->line, "expected \"{\" after "
 		    "%.*s %.*s", TEXT(name), TEXT(&title));
 	return conf_scan_fail(s, name->line, "expected \"=\" after \"%.*s\", "
@@ -114,9 +118,10 @@ section(struct parser *p, const struct conf_token *name)
 }
 
 static int
-assignment(struct conf_scanner *s, const struct conf_token *name)
+assignment(struct parser *p, const struct conf_token *name)
 {
-	char word[64];
+	struct conf_scanner *s = &p->scanner;
+	char text[WORD_MAX];
 
 	if (conf_scan(s) == -1)
 		return -1;
@@ -124,10 +129,10 @@ assignment(struct conf_scanner *s, const struct conf_token *name)
 		return 0;
 	if (!is_sign(s, '{'))
 		return fail_found(s, "a value for \"%.*s\"", TEXT(name));
-	snprintf(word, sizeof(word), "%.*s", name->len, name->text);
-	if (conf_directive_is_single(word))
+	if (conf_directive_is_single(p->schema, word(name, text,
+	    sizeof(text))))
 		return conf_scan_fail(s, s->token.line,
-		    "\"%s\" takes one value, not a list", word);
+		    "\"%s\" takes one value, not a list", text);
 	return values(s, name, '}');
 }
 
@@ -174,11 +179,12 @@ is_value(const struct conf_scanner *s)
 	return s->token.kind == TOKEN_WORD || s->token.kind == TOKEN_STRING;
 }
 
-static bool
-is_word(const struct conf_token *token, const char *word)
+/* As a string, of which a part is enough: what we look for is short. */
+static const char *
+word(const struct conf_token *token, char *text, size_t size)
 {
-	return (size_t)token->len == strlen(word) &&
-	    memcmp(token->text, word, strlen(word)) == 0;
+	snprintf(text, size, "%.*s", token->len, token->text);
+	return text;
 }
 
 /* "expected " and the text and what is there instead. */

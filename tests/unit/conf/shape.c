@@ -63,6 +63,8 @@ static const struct bad rows[] = {
 	    "twice; first at t.conf:1" },
 	{ "\n" LISTEN("x", "") "listen x { }", "t.conf:3: there are two "
 	    "sections \"x\"; the first is at t.conf:2" },
+	{ LISTEN("x", "") LISTEN("y", "") "listen x {\n}", "t.conf:3: there "
+	    "are two sections \"x\"; the first is at t.conf:1" },
 	{ "listen x {\ncertificate c { chain = c }\ncertificate c { }\n}",
 	    "t.conf:3: there are two sections \"c\"; the first is at "
 	    "t.conf:2" },

@@ -120,6 +120,7 @@ main(void)
 	srunner_add_suite(runner, include_suite());
 	srunner_add_suite(runner, print_suite());
 	srunner_add_suite(runner, processors_suite());
+	srunner_add_suite(runner, sections_suite());
 	srunner_add_suite(runner, shape_suite());
 	srunner_add_suite(runner, syntax_suite());
 	srunner_run_all(runner, CK_ENV);

@@ -29,6 +29,7 @@ Suite *errors_suite(void);
 Suite *include_suite(void);
 Suite *print_suite(void);
 Suite *processors_suite(void);
+Suite *sections_suite(void);
 Suite *shape_suite(void);
 Suite *syntax_suite(void);
 Suite *values_suite(void);
