@@ -97,6 +97,7 @@ enum conn_state {
 
 #define CONN_F_LOST (1u << 27)	    /* ops->lost was called */
 #define CONN_F_DELIVERED (1u << 28) /* … and the service is done */
+#define CONN_F_RECHECK_DUE (1u << 29) /* is in hub->recheck_due instead */
 #define CONN_F_SSLV2 (1u << 31) /* its hello has the form of SSL 2.0 */
 
 /*
@@ -177,6 +178,7 @@ struct conn_hub {
 	struct conn_list again; /* have more to do than their share */
 	struct event again_ev;
 	struct conn_list recheck; /* are to be looked at in a while */
+	struct conn_list recheck_due; /* … now, some in each turn */
 	struct event recheck_ev;
 	struct conn_deadlines deadlines;
 	size_t count;

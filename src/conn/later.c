@@ -9,12 +9,19 @@
 
 #include "conn/conn_int.h"
 
+/*
+ * Thousands that send a byte at a time are all in doubt: so many are looked at
+ * in one turn of the loop, others have theirs in between.
+ */
+#define RECHECK_SHARE 16
+
 static const struct timeval at_once = { 0, 0 };
 static const struct timeval a_while = { 0, CONN_RECHECK_MS * 1000 };
 
 static void again_cb(evutil_socket_t, short, void *);
 static void recheck_cb(evutil_socket_t, short, void *);
 static void recheck_put(struct conn *);
+static struct conn_list *recheck_list(const struct conn *);
 static void look_again(struct conn *);
 
 void
@@ -22,6 +29,7 @@ conn_later_setup(struct conn_hub *hub)
 {
 	TAILQ_INIT(&hub->again);
 	TAILQ_INIT(&hub->recheck);
+	TAILQ_INIT(&hub->recheck_due);
 	evtimer_assign(&hub->again_ev, hub->conf.base, again_cb, hub);
 	evtimer_assign(&hub->recheck_ev, hub->conf.base, recheck_cb, hub);
 }
@@ -39,7 +47,7 @@ conn_later_remove(struct conn *c)
 	if (c->flags & CONN_F_AGAIN)
 		TAILQ_REMOVE(&c->hub->again, c, again);
 	if (c->flags & CONN_F_RECHECK)
-		TAILQ_REMOVE(&c->hub->recheck, c, recheck);
+		TAILQ_REMOVE(recheck_list(c), c, recheck);
 	c->flags &= ~(CONN_F_AGAIN | CONN_F_RECHECK);
 }
 
@@ -101,29 +109,45 @@ recheck_put(struct conn *c)
 
 	if (c->flags & CONN_F_RECHECK)
 		return;
-	if (TAILQ_EMPTY(&hub->recheck))
+	if (TAILQ_EMPTY(&hub->recheck) && TAILQ_EMPTY(&hub->recheck_due))
 		event_add(&hub->recheck_ev, &a_while);
 	c->flags |= CONN_F_RECHECK;
 	TAILQ_INSERT_TAIL(&hub->recheck, c, recheck);
 }
 
+static struct conn_list *
+recheck_list(const struct conn *c)
+{
+	return c->flags & CONN_F_RECHECK_DUE ? &c->hub->recheck_due :
+					       &c->hub->recheck;
+}
+
+/* Those that have waited a while are due now, and looked at bit by bit. */
 static void
 recheck_cb(evutil_socket_t fd, short what, void *arg)
 {
 	struct conn_hub *hub = arg;
-	struct conn *c, *last;
+	struct conn *c;
+	int share;
 
-	last = TAILQ_LAST(&hub->recheck, conn_list);
-	while ((c = TAILQ_FIRST(&hub->recheck)) != NULL) {
-		TAILQ_REMOVE(&hub->recheck, c, recheck);
-		c->flags &= ~CONN_F_RECHECK;
+	if (TAILQ_EMPTY(&hub->recheck_due)) {
+		TAILQ_FOREACH(c, &hub->recheck, recheck)
+			c->flags |= CONN_F_RECHECK_DUE;
+		TAILQ_CONCAT(&hub->recheck_due, &hub->recheck, recheck);
+	}
+	for (share = RECHECK_SHARE; share > 0; share--) {
+		c = TAILQ_FIRST(&hub->recheck_due);
+		if (c == NULL)
+			break;
+		TAILQ_REMOVE(&hub->recheck_due, c, recheck);
+		c->flags &= ~(CONN_F_RECHECK | CONN_F_RECHECK_DUE);
 		if (c->wire.flags & WIRE_DOUBT || c->held != NULL ||
 		    c->flags & CONN_F_RECHECK_SERVICE)
 			look_again(c);
-		if (c == last)
-			break;
 	}
-	if (!TAILQ_EMPTY(&hub->recheck))
+	if (!TAILQ_EMPTY(&hub->recheck_due))
+		event_add(&hub->recheck_ev, &at_once);
+	else if (!TAILQ_EMPTY(&hub->recheck))
 		event_add(&hub->recheck_ev, &a_while);
 }
 

@@ -102,24 +102,34 @@ START_TEST(remove_twice)
 }
 END_TEST
 
+/* ends: theirs */
+static void
+crowd(int *ends)
+{
+	const struct sockaddr sa = { .sa_family = AF_UNIX };
+	int pair[2], i;
+
+	world_open_service(CONF_SERVICE_ECHO);
+	for (i = 0; i < CONNS; i++) {
+		ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM |
+		    SOCK_NONBLOCK, 0, pair), 0);
+		ck_assert_int_eq(conn_new(world.hub, &world.listener,
+		    pair[0], &sa, sizeof(sa.sa_family)), 0);
+		ends[i] = pair[1];
+	}
+}
+
 /*
  * Thousands that come together expire together. Those that are served have
  * their turn in between.
  */
 START_TEST(a_turn_has_an_end)
 {
-	const struct sockaddr sa = { .sa_family = AF_UNIX };
-	int ends[CONNS][2], i;
+	int ends[CONNS], i;
 	uint64_t before, most = 0;
 
 	world.site.listen.handshake_timeout = 50;
-	world_open_service(CONF_SERVICE_ECHO);
-	for (i = 0; i < CONNS; i++) {
-		ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM |
-		    SOCK_NONBLOCK, 0, ends[i]), 0);
-		ck_assert_int_eq(conn_new(world.hub, &world.listener,
-		    ends[i][0], &sa, sizeof(sa.sa_family)), 0);
-	}
+	crowd(ends);
 	while (conn_hub_count(world.hub) > 0) {
 		before = closes(CLOSE_HANDSHAKE_TIMEOUT);
 		event_base_loop(world.hub_conf.base, EVLOOP_ONCE);
@@ -129,7 +139,39 @@ START_TEST(a_turn_has_an_end)
 	ck_assert_uint_eq(closes(CLOSE_HANDSHAKE_TIMEOUT), CONNS);
 	ck_assert_uint_le(most, 64);
 	for (i = 0; i < CONNS; i++)
-		close(ends[i][1]);
+		close(ends[i]);
+}
+END_TEST
+
+static int
+marked(uint32_t flag)
+{
+	struct conn *c;
+	int n = 0;
+
+	TAILQ_FOREACH(c, &world.hub->conns, link)
+		if (c->flags & flag)
+			n++;
+	return n;
+}
+
+/* The same for those that have sent a byte, and may have been reset since. */
+START_TEST(a_turn_of_rechecks_has_an_end)
+{
+	int ends[CONNS], i, before, most = 0;
+
+	crowd(ends);
+	for (i = 0; i < CONNS; i++)
+		ck_assert_int_eq(write(ends[i], "\x16", 1), 1);
+	do {
+		before = marked(CONN_F_RECHECK);
+		event_base_loop(world.hub_conf.base, EVLOOP_ONCE);
+		if (before - marked(CONN_F_RECHECK) > most)
+			most = before - marked(CONN_F_RECHECK);
+	} while (marked(CONN_F_HEARD) < CONNS || marked(CONN_F_RECHECK) > 0);
+	ck_assert_int_le(most, 32);
+	for (i = 0; i < CONNS; i++)
+		close(ends[i]);
 }
 END_TEST
 
@@ -148,6 +190,7 @@ deadline_suite(void)
 	tc = tcase_create("turn");
 	tcase_add_checked_fixture(tc, world_setup, world_teardown);
 	tcase_add_test(tc, a_turn_has_an_end);
+	tcase_add_test(tc, a_turn_of_rechecks_has_an_end);
 	suite_add_tcase(s, tc);
 	return s;
 }
