@@ -200,11 +200,12 @@ class Server(Process):
     calls the backend only for clients that have said something."""
 
     def __init__(self, site, name, variant, workers=2, cpus=None, prefix=(),
-                 service="proxy", data=False, seconds=START_SECONDS):
+                 service="proxy", data=False, seconds=START_SECONDS,
+                 words=None):
         self.name = name
         self.port = site.ports.take()
         files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-        words = {
+        values = {
             "FILES": files, "CONNECTIONS": min(16000, (files - 200) // 2),
             "PORT": self.port, "BACKEND": site.backend_port,
             "FOLDER": site.folder, "WORKERS": workers, "SERVICE": service,
@@ -222,10 +223,11 @@ class Server(Process):
             "IF_EARLY": "" if variant == "early" else "#",
             "IF_DATA": "" if data else "#",
         }
-        conf = f"{site.folder}/{name}-{self.port}.conf"
+        values.update(words or {})
+        self.conf = conf = f"{site.folder}/{name}-{self.port}.conf"
         with open(f"{HERE}/peers/{name}.in", encoding="ascii") as f:
             text = f.read()
-        for word, value in words.items():
+        for word, value in values.items():
             text = text.replace(f"@{word}@", str(value))
         with open(conf, "w", encoding="ascii") as f:
             f.write(text)
@@ -268,6 +270,14 @@ class Server(Process):
         for pid, cpu in zip(workers, cpus, strict=True):
             os.sched_setaffinity(pid, {cpu})
         return workers
+
+    def move(self, port):
+        """To another port, with the next reload."""
+        with open(self.conf, encoding="ascii") as f:
+            text = f.read().replace(f":{self.port}", f":{port}")
+        with open(self.conf, "w", encoding="ascii") as f:
+            f.write(text)
+        self.port = port
 
     def reload(self):
         os.kill(self.child.pid, RELOAD.get(self.name, signal.SIGHUP))

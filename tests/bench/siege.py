@@ -9,13 +9,20 @@ with two workers, one after the other in the same run.
   half    the same beside 5,000 that stay in the middle of their handshakes
   hellos  memory after 6 times 2,000 ClientHellos of 131,000 bytes whose last
           byte never comes
+  doors   clients that were let in and not served, in 50 graceful stops and
+          100 reloads that take the address away, under load
+  files   400 clients at a time where each worker may have 100 descriptors
+          and 200 connections: whose handshake was in vain
 
-Figures are milliseconds and MiB of memory (PSS); "alone" is the same
-without them. Needs some 12,000 descriptors.
+Figures are milliseconds (p99) and MiB of memory (PSS); "alone" is the same
+without them, "most" the slowest of a thousand. Needs some 12,000 descriptors.
 """
 
+import collections
+import multiprocessing
 import os
 import resource
+import signal
 import socket
 import ssl
 import statistics
@@ -30,6 +37,9 @@ import servers
 CROWD = 5000
 CLIENTS = 1000
 ROUNDS, WITHHELD, SIZE = 6, 2000, 131000
+STOPS, REMOVALS, VISITORS = 50, 100, 4
+TURNS, NAMES = 5, ("tlsherd", "nginx")
+DESCRIPTORS, PLACES, AT_A_TIME = 100, 200, 400
 
 
 def context():
@@ -72,15 +82,23 @@ def withheld():
 
 
 class Crowd:
-    """Connections that stay until the end; each kind sends what it does."""
+    """Connections that stay until the end; each kind sends what it does. In a
+    process of its own: its work is not to be seen in the clients' times."""
 
     def __init__(self, port, kind):
-        self.hello, self.kind, self.done = first_flight(), kind, False
+        self.hello, self.kind = first_flight(), kind
         self.port, self.socks = port, []
+        self.here, self.done = (multiprocessing.Event() for _ in range(2))
+        self.process = multiprocessing.Process(target=self.stay)
+        self.process.start()
+        if not self.here.wait(60):
+            raise servers.Trouble("the crowd does not come")
+
+    def stay(self):
         for _ in range(CROWD):
             self.socks.append(self.join())
-        self.thread = threading.Thread(target=self.feed)
-        self.thread.start()
+        self.here.set()
+        self.feed()
 
     def join(self):
         sock = connect(self.port)
@@ -92,13 +110,13 @@ class Crowd:
     def feed(self):
         """A byte a second each; who is thrown out comes again."""
         sent = [0] * CROWD
-        while not self.done:
+        while not self.done.is_set():
             begin = time.monotonic()
             for i in range(CROWD):
                 if i % 50 == 0:
                     time.sleep(max(0, begin + i / CROWD - time.monotonic()))
-                if self.done:
-                    return
+                    if self.done.is_set():
+                        return
                 self.nudge(i, sent)
             time.sleep(max(0, begin + 1 - time.monotonic()))
 
@@ -116,10 +134,8 @@ class Crowd:
             self.socks[i], sent[i] = self.join(), 0
 
     def leave(self):
-        self.done = True
-        self.thread.join()
-        for sock in self.socks:
-            sock.close()
+        self.done.set()
+        self.process.join(30)
 
 
 def latencies(port):
@@ -135,19 +151,33 @@ def latencies(port):
     return times
 
 
-def tell(name, row, what, times):
-    cuts = statistics.quantiles(times, n=100)
-    print(f"{row:7} {name:8} {what:7} p50 {cuts[49]:7.2f}  "
-          f"p99 {cuts[98]:7.2f}  most {max(times):7.2f} ms", flush=True)
+def p99(times):
+    return statistics.quantiles(times, n=100)[98]
 
 
-def beside(server, row):
-    tell(server.name, row, "alone", latencies(server.port))
-    crowd = Crowd(server.port, row)
-    try:
-        tell(server.name, row, "beside", latencies(server.port))
-    finally:
-        crowd.leave()
+def beside(site, row):
+    """Each in turn, some times over."""
+    seen = collections.defaultdict(list)
+    for _ in range(TURNS):
+        for name in NAMES:
+            server = servers.Server(site, name, "stateful")
+            try:
+                alone = latencies(server.port)
+                crowd = Crowd(server.port, row)
+                try:
+                    times = latencies(server.port)
+                finally:
+                    crowd.leave()
+            finally:
+                server.end()
+            seen[name].append((p99(alone), p99(times), max(times)))
+            print(f"{row:7} {name:8} alone {seen[name][-1][0]:7.2f}  "
+                  f"beside {seen[name][-1][1]:7.2f}  "
+                  f"most {seen[name][-1][2]:7.2f}", flush=True)
+    for name in NAMES:
+        alone, times, _ = (statistics.median(v) for v in zip(*seen[name]))
+        print(f"{row:7} {name:8} p99, median: alone {alone:.2f}, "
+              f"beside {times:.2f} ms", flush=True)
 
 
 def hold(port, data):
@@ -164,7 +194,15 @@ def hold(port, data):
     return held
 
 
-def memory(server):
+def memory(site, name):
+    server = servers.Server(site, name, "stateful")
+    try:
+        hellos(server)
+    finally:
+        server.end()
+
+
+def hellos(server):
     latencies(server.port)
     values, most, data = [server.pss() / 2**20], 0, withheld()
     for _ in range(ROUNDS):
@@ -179,23 +217,136 @@ def memory(server):
           f"{', '.join(f'{v:.1f}' for v in values[1:])} MiB", flush=True)
 
 
+def ask(sock, ctx):
+    with ctx.wrap_socket(sock) as tls:
+        tls.sendall(struct.pack("!QQ", 0, 1))
+        if tls.recv(1) == b"":
+            raise ConnectionError
+
+
+def visit(port, served, lost):
+    """Until nobody listens."""
+    ctx = context()
+    while True:
+        try:
+            sock = socket.create_connection(("127.0.0.1", port), 10)
+        except ConnectionRefusedError:
+            return
+        except OSError:
+            continue
+        try:
+            ask(sock, ctx)
+            with served.get_lock():
+                served.value += 1
+        except OSError:
+            with lost.get_lock():
+                lost.value += 1
+
+
+class Visitors:
+    """Processes that come to a port until it is shut."""
+
+    def __init__(self, port, served, lost):
+        begin = served.value
+        self.processes = [
+            multiprocessing.Process(target=visit, args=(port, served, lost))
+            for _ in range(VISITORS)]
+        for process in self.processes:
+            process.start()
+        servers.wait_for("visitors",
+                         lambda: served.value > begin + 5 * VISITORS)
+
+    def leave(self):
+        for process in self.processes:
+            process.join(30)
+            if process.exitcode != 0:
+                raise servers.Trouble("a visitor did not come home")
+
+
+def stops(site, name, served, lost):
+    for _ in range(STOPS):
+        server = servers.Server(site, name, "stateful")
+        try:
+            visitors = Visitors(server.port, served, lost)
+            os.kill(server.child.pid, signal.SIGQUIT)
+            visitors.leave()
+            server.child.wait(30)
+        finally:
+            server.end()
+
+
+def removals(site, name, served, lost):
+    server = servers.Server(site, name, "stateful")
+    try:
+        for _ in range(REMOVALS):
+            visitors = Visitors(server.port, served, lost)
+            server.move(site.ports.take())
+            server.reload()
+            visitors.leave()
+            server.wait_port(server.port)
+    finally:
+        server.end()
+
+
+def doors(site, name):
+    for what, do in (("stops", stops), ("removed", removals)):
+        served, lost = (multiprocessing.Value("i", 0) for _ in range(2))
+        do(site, name, served, lost)
+        print(f"doors   {name:8} {what:7} served {served.value}, "
+              f"let in and lost {lost.value}", flush=True)
+
+
+def guest(port, results):
+    try:
+        sock = socket.create_connection(("127.0.0.1", port), 30)
+        tls = context().wrap_socket(sock)
+    except OSError:
+        results.append("no handshake")
+        return
+    try:
+        tls.sendall(struct.pack("!QQ", 0, 1))
+        results.append("served" if tls.recv(1) else "in vain")
+        time.sleep(0.2)
+    except OSError:
+        results.append("in vain")
+    tls.close()
+
+
+def files(site, name):
+    server = servers.Server(
+        site, name, "stateful", prefix=["prlimit", f"--nofile={DESCRIPTORS}"],
+        words={"FILES": DESCRIPTORS, "CONNECTIONS": PLACES})
+    try:
+        results = []
+        guests = [threading.Thread(target=guest, args=(server.port, results))
+                  for _ in range(AT_A_TIME)]
+        for thread in guests:
+            thread.start()
+        for thread in guests:
+            thread.join()
+    finally:
+        server.end()
+    print(f"files   {name:8}", ", ".join(
+        f"{what} {n}" for what, n in
+        sorted(collections.Counter(results).items())), flush=True)
+
+
+def each(do):
+    return lambda site, row: [do(site, name) for name in NAMES]
+
+
+ROWS = {"bytes": beside, "half": beside, "hellos": each(memory),
+        "doors": each(doors), "files": each(files)}
+
+
 def main():
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    wanted = sys.argv[1:] or ["bytes", "half", "hellos"]
     with tempfile.TemporaryDirectory() as folder:
         site = servers.Site(folder, ".", (21000, 21999))
         try:
-            for row in wanted:
-                for name in ("tlsherd", "nginx"):
-                    server = servers.Server(site, name, "stateful")
-                    try:
-                        if row == "hellos":
-                            memory(server)
-                        else:
-                            beside(server, row)
-                    finally:
-                        server.end()
+            for row in sys.argv[1:] or ROWS:
+                ROWS[row](site, row)
         finally:
             site.end()
 
