@@ -147,6 +147,18 @@ generation_free(struct generation *g)
 }
 
 void
+generation_sweep(struct master *m)
+{
+	struct generation *g, *next;
+
+	for (g = TAILQ_FIRST(&m->generations); g != NULL; g = next) {
+		next = TAILQ_NEXT(g, entry);
+		if (g->draining && g->alive == 0 && g != m->closing)
+			generation_free(g);
+	}
+}
+
+void
 generation_forget(struct master *m, const struct generation *ours)
 {
 	struct generation *g, *next;

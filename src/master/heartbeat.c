@@ -23,12 +23,17 @@ static void look_event_cb(evutil_socket_t, short, void *);
 static void look(struct process *);
 static const char *why(const struct process *);
 
+void
+heartbeat_begin(struct master *m)
+{
+	event_assign(&m->heartbeat, m->base, -1, EV_PERSIST, look_event_cb, m);
+}
+
 int
 heartbeat_watch(struct master *m)
 {
 	static const struct timeval each = { 0, SLOT_BEAT_MS * 1000 };
 
-	event_assign(&m->heartbeat, m->base, -1, EV_PERSIST, look_event_cb, m);
 	return event_add(&m->heartbeat, &each);
 }
 
@@ -79,7 +84,9 @@ look(struct process *p)
 		    (long)p->pid);
 		break;
 	}
-	supervise_heartbeat(p);
+	supervise_cover(p->master);
+	if (p->heartbeat.silent)
+		supervise_silent(p->master);
 }
 
 /* As far as the system tells; the third word there is the state. */

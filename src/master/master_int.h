@@ -19,6 +19,7 @@
 #include "conf/conf.h"
 #include "listen/listen.h"
 #include "master/master.h"
+#include "master/state.h"
 #include "stats/scoreboard.h"
 #include "tls/tls.h"
 #include "tlscache.h"
@@ -96,15 +97,6 @@ struct seat {
 	struct process *cover;	 /* serves this one's queue meanwhile */
 };
 
-enum master_state {
-	MASTER_STARTING,
-	MASTER_RUNNING,
-	MASTER_RELOADING, /* `next` is being started */
-	MASTER_TESTING,	  /* the program that is to replace this one */
-	MASTER_FINISHING, /* graceful stop */
-	MASTER_STOPPING,  /* fast stop */
-};
-
 /* lookup.c: the processes that ask for names, and what they have said */
 struct lookup {
 	pid_t pid; /* 0: none */
@@ -122,15 +114,17 @@ struct upgrade_test {
 	struct event readable;
 	char text[2048];
 	size_t len;
-	struct event soon; /* the exec, after so many turns of the loop */
-	unsigned turns;
+	bool held;	/* signals are, until the exec */
+	unsigned turns; /* of the event loop, until then */
 };
 
 struct master {
 	const struct master_options *options;
 	struct event_base *base;
-	enum master_state state;
-	bool done; /* leave the event loop */
+	enum master_state state; /* state.c alone changes it */
+	unsigned noted;		 /* facts that wait for settle.c */
+	struct err why;		 /* of FACT_FAILED and FACT_LATE */
+	const char *late;	 /* why, when the deadline passes */
 	struct tlscache *sessions; /* of the current generation */
 	struct tlscache_keys *keys;
 	struct scoreboard *scoreboard;
@@ -141,15 +135,12 @@ struct master {
 	struct generation *current;
 	struct generation *next;
 	struct generation *closing; /* may still accept, after a reload */
-	bool leaving; /* … from addresses that are no longer wanted */
-	int64_t leaving_until; /* clock_mono_us(): nobody waits for longer */
-	bool upgraded;		    /* it is that of the program before us */
+	/* … from addresses that are no longer wanted; 0: from none */
+	int64_t leaving_until; /* clock_mono_us() */
 	struct seat *seats; /* one per worker of the current generation */
 	unsigned nseats;
 	int64_t last_start; /* clock_mono_us(), of a worker in a seat */
 	unsigned last_generation; /* its number */
-	bool reload_again;    /* asked for while one was going on */
-	bool upgrade_again;   /* the same */
 	int64_t names_at; /* clock_mono_us(): ask again for names that failed */
 	int64_t names_wait_s; /* what was found could not be used so far */
 	struct upgrade_test test;
@@ -171,7 +162,9 @@ struct master {
 	struct tlscache_stat line_stat;
 	bool unlocked_told; /* that shared memory is not locked */
 	struct event signals[7];
+	event_callback_fn message; /* a process says something; events.c */
 	struct event making;	/* more of `next` is to be made */
+	struct event turn;	/* of the loop, before the exec */
 	struct event deadline;	/* of a start, reload or stop */
 	struct event heartbeat;
 	struct event upkeep;	/* ticket keys, what is overdue */
@@ -188,6 +181,8 @@ struct generation *generation_new(struct master *, struct conf *);
  */
 int generation_make(struct generation *, struct err *);
 void generation_free(struct generation *);
+/* Free those that have finished. */
+void generation_sweep(struct master *);
 /* Read its configuration again, with the names that are known by now. */
 int generation_reread(struct generation *, const struct master_options *,
     struct err *);
@@ -237,7 +232,7 @@ struct process *process_start(struct master *, struct generation *,
 void process_tell(struct process *, enum control_type, unsigned arg, int fd);
 /* Have the event loop hear it. */
 void process_watch(struct process *);
-/* Hear what it has to say; before judging a death, its last words. */
+/* Hear what it has to say: ready, drained and failure are what it said. */
 void process_listen(struct process *);
 void process_kill(struct process *);
 void process_signal(const struct process *, int);
@@ -297,18 +292,23 @@ int paths_check(const struct conf *, struct err *);
 
 /* supervise.c */
 
+/* Who dies sooner was not fit to start. */
+#define SHORT_LIFE_US 10000000
+
 /* Start all workers of a generation. 0, or -1 with the error text. */
 int supervise_start(struct master *, struct generation *, struct err *);
-/*
- * Make the seats for a generation that has become the current one. Workers are
- * told to serve the queues of those that are missing.
- */
+/* Make the seats for a generation that has become the current one. */
 void supervise_seat(struct master *);
 void supervise_clear(struct master *);
-/* SIGCHLD: reap and replace. */
-void supervise_reap(struct master *);
-/* A worker has said that it is ready. */
-void supervise_ready(struct process *);
+/*
+ * A worker has died, by its own fault or not: free it, and start another one
+ * in its seat, if it had one, now or after a while.
+ */
+void supervise_gone(struct process *, bool fault);
+/* Have the queue of who does not serve be served by another, or no longer. */
+void supervise_cover(struct master *);
+/* A worker has stopped to run: who serves now? */
+void supervise_silent(struct master *);
 /*
  * Milliseconds until the next try after so many faults in a row. When there is
  * no other worker (alone) it is at once, unless the last start of any worker
@@ -316,11 +316,9 @@ void supervise_ready(struct process *);
  */
 long supervise_delay(unsigned faults, bool alone, int64_t since);
 
-/* A worker has stopped to run, or runs again: who serves its queue? */
-void supervise_heartbeat(struct process *);
-
 /* heartbeat.c */
 
+void heartbeat_begin(struct master *);
 /* Look after all workers from now on. 0, or -1. */
 int heartbeat_watch(struct master *);
 enum heartbeat_news {
@@ -332,44 +330,58 @@ enum heartbeat_news {
 enum heartbeat_news heartbeat_look(struct heartbeat *, uint64_t beats,
     bool ready);
 
-/* reload.c */
+/* keys.c */
+
+/* Make a ring of ticket keys. TLSCACHE_OK, or what failed. */
+int keys_open(struct master *, const struct conf *);
+/* What the configuration says of ticket keys goes into the ring. */
+void keys_follow(struct master *);
+/* Once a second. */
+void keys_tick(struct master *);
+
+/* making.c */
 
 /* What all workers together may take to be ready, in milliseconds. */
-#define RELOAD_READY_WITHIN 20000
+#define MAKING_READY_WITHIN 20000
+
+/* Make `next`, bit by bit, and start its workers. */
+void making_begin(struct master *);
+/* A bit is due. */
+void making_go_on(struct master *);
+void making_drop(struct master *);
+/* What was made serves. */
+void making_settled(struct master *);
+/* Once a second: names that failed are asked for again now and then. */
+void making_names(struct master *);
+
+/* reload.c: what transitions.def tells, and */
 
 void reload_begin(struct master *);
-/* Make `next`, bit by bit, and start its workers. */
-void reload_make(struct master *);
-/* All workers of `next` are ready. */
+void reload_names(struct master *);
+void reload_listen(struct master *);
 void reload_commit(struct master *);
-void reload_abort(struct master *, const char *why);
-/* A worker accepts no more, or is gone: was it the last of the old ones? */
-void reload_closed(struct master *);
+/* The verdict on the last reload, if it is not told: before all that comes. */
+void reload_verdict(struct master *);
+void reload_abort(struct master *);
+/* If there is one: as reload_abort(), without a word. */
+void reload_drop(struct master *);
 /* The process that moved the sessions has ended. */
 void reload_moved(struct master *, int status);
-/* Is something going on that the next reload or upgrade has to wait for? */
-bool reload_unfinished(const struct master *);
-/* Whatever comes next, the verdict on the last reload comes before it. */
-void reload_settle(struct master *);
-/* As reload_abort(), without a word. */
-void reload_drop(struct master *);
-/* Once a second: an upgrade that did not come to serve is tried again. */
-void reload_retry(struct master *);
-/* What the configuration says of ticket keys goes into the ring. */
-void reload_keys(struct master *);
-/* Once a second: names that failed are asked for again now and then. */
-void reload_names(struct master *);
 /* Once a second: kill workers that should have finished long ago. */
 void reload_overdue(struct master *);
 
-/* upgrade.c */
+/* upgrade.c: the same, and */
 
 void upgrade_begin(struct master *);
+void upgrade_hold(struct master *);
+void upgrade_take_over(struct master *);
+void upgrade_abort(struct master *);
+/* If there is one: as upgrade_abort(), without a word. */
+void upgrade_drop(struct master *);
 /* The child that tests the program has ended. */
 void upgrade_tested(struct master *, int status);
-void upgrade_abort(struct master *, const char *why);
-/* As upgrade_abort(), without a word. */
-void upgrade_drop(struct master *);
+/* The event loop has turned, with signals held. */
+void upgrade_turn(struct master *);
 
 /* takeover.c */
 
@@ -397,26 +409,45 @@ void observe_locked(struct master *);
 /* Once a second: is a line due? */
 void observe_tick(struct master *);
 
-/* stop.c */
+/* stop.c: what transitions.def tells */
 
 /* What a worker may take to act on an order, in milliseconds. */
 #define STOP_GRACE 5000
 
 void stop_graceful(struct master *);
 void stop_fast(struct master *);
-/* The first generation does not come to serve: say why, end with status 1. */
-void stop_failed(struct master *, const char *why);
-/* No process is left in a stop. */
+/* The first generation does not come to serve: the exit status is 1. */
+void stop_failed(struct master *);
+void stop_kill(struct master *);
 void stop_done(struct master *);
 
-/* master.c */
-void master_deadline(struct master *, int64_t ms);
-void master_serving(struct master *);
+/* note.c */
+
+void note(struct master *, enum master_fact);
+/* FACT_FAILED, and why. */
+void note_failed(struct master *, const char *why);
+/* FACT_LATE after so many milliseconds, and why (not copied). */
+void note_deadline(struct master *, int64_t ms, const char *late);
+void note_late(struct master *);
+/* The facts that can be seen. */
+unsigned note_seen(const struct master *);
+
+/* settle.c */
+
+/* Do what is due. Only what the event loop calls may call it. */
+void master_settle(struct master *);
+
+/* events.c */
+
+/* Make the event base and all events. Fails with a word on standard error. */
+void events_begin(struct master *);
 /* Watch signals and do what is to be done each second. 0, or -1. */
-int master_watch(struct master *, struct err *);
-/* Make a ring of ticket keys. TLSCACHE_OK, or what failed. */
-int master_keys(struct master *, const struct conf *);
-/* What was asked for while something else was going on. */
-void master_next(struct master *);
+int events_watch(struct master *, struct err *);
+void events_end(struct master *);
+
+/* reap.c */
+
+/* SIGCHLD: who has ended? */
+void reap_children(struct master *);
 
 #endif

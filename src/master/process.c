@@ -29,7 +29,6 @@
 #define CREW_MAX 16
 #define CREW_FD (STDERR_FILENO + 1)
 
-static void control_event_cb(evutil_socket_t, short, void *);
 static void process_hang_up(struct process *);
 _Noreturn static void ask(const char **, int);
 static void reset_signals(void);
@@ -112,7 +111,7 @@ process_watch(struct process *p)
 	/* It has nothing to give us; one taken over might try. */
 	fd_refuse(p->fd);
 	event_assign(&p->control, p->master->base, p->fd, EV_READ | EV_PERSIST,
-	    control_event_cb, p);
+	    p->master->message, p);
 	event_add(&p->control, NULL);
 }
 
@@ -150,12 +149,6 @@ child(struct master *m, struct process *self, int master_end,
 	worker_main(h);
 }
 
-static void
-control_event_cb(evutil_socket_t fd, short what, void *arg)
-{
-	process_listen(arg);
-}
-
 void
 process_listen(struct process *p)
 {
@@ -174,15 +167,12 @@ process_listen(struct process *p)
 			return;
 		if (n != (ssize_t)sizeof(msg))
 			break;
-		if (msg.type == CONTROL_FAILED && p->failure == NULL) {
+		if (msg.type == CONTROL_FAILED && p->failure == NULL)
 			p->failure = strndup(msg.text, sizeof(msg.text));
-		} else if (msg.type == CONTROL_READY && !p->ready) {
+		else if (msg.type == CONTROL_READY)
 			p->ready = true;
-			supervise_ready(p);
-		} else if (msg.type == CONTROL_DRAINED) {
+		else if (msg.type == CONTROL_DRAINED)
 			p->drained = true;
-			reload_closed(p->master);
-		}
 	}
 	process_hang_up(p);
 }

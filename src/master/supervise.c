@@ -12,8 +12,6 @@
  */
 #include "config.h"
 
-#include <sys/wait.h>
-
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,10 +21,6 @@
 #include "base/mem.h"
 #include "master/master_int.h"
 
-/* Who dies before that was not fit to start. */
-#define SHORT_LIFE_US 10000000
-/* … unless somebody killed it: then only one that hardly lived at all. */
-#define KILLED_LIFE_US 100000
 #define FAULTS_FREE 3
 #define DELAY_FIRST_MS 100
 #define DELAY_MAX_MS 5000
@@ -35,17 +29,14 @@
 /* With nobody else there, one is started so often at the most. */
 #define ALONE_EVERY_MS 100
 
-static void process_gone(struct master *, struct process *, int);
-static void death_text(const struct process *, int, struct err *);
-static bool is_fault(const struct process *, int);
 static void seat_vacate(struct seat *, bool);
 static void seat_refill(struct seat *);
 static void seat_start(struct seat *);
 static void seat_wait(struct seat *, long);
 static bool nobody_serves(const struct master *);
 static void retry_event_cb(evutil_socket_t, short, void *);
-static void cover_all(struct master *);
 static bool serves(const struct process *);
+static void seat_cover(struct seat *);
 static void seat_uncover(struct seat *);
 
 int
@@ -84,7 +75,6 @@ supervise_seat(struct master *m)
 	TAILQ_FOREACH(p, &m->processes, entry)
 		if (p->generation == m->current)
 			m->seats[p->worker].process = p;
-	cover_all(m);
 }
 
 void
@@ -100,110 +90,24 @@ supervise_clear(struct master *m)
 }
 
 void
-supervise_ready(struct process *p)
+supervise_gone(struct process *p, bool fault)
 {
 	struct master *m = p->master;
-	struct process *q;
+	struct seat *seat = NULL;
+	unsigned i;
 
-	if (p->generation == m->next) {
-		TAILQ_FOREACH(q, &m->processes, entry)
-			if (q->generation == m->next && !q->ready)
-				return;
-		if (m->next->alive == m->next->conf->workers)
-			reload_commit(m);
-		return;
-	}
-	if (m->nseats > 0 && p->generation == m->current)
-		seat_uncover(&m->seats[p->worker]);
-}
-
-void
-supervise_reap(struct master *m)
-{
-	struct process *p;
-	int status;
-	pid_t pid;
-
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-		TAILQ_FOREACH(p, &m->processes, entry)
-			if (p->pid == pid)
-				break;
-		if (p != NULL)
-			process_gone(m, p, status);
-		else if (pid == m->test.pid)
-			upgrade_tested(m, status);
-		else if (pid == m->mover)
-			reload_moved(m, status);
-	}
-	if ((m->state == MASTER_FINISHING || m->state == MASTER_STOPPING) &&
-	    TAILQ_EMPTY(&m->processes))
-		stop_done(m);
-}
-
-static void
-process_gone(struct master *m, struct process *p, int status)
-{
-	struct generation *g = p->generation;
-	unsigned i, worker = p->worker;
-	struct err why;
-	bool fault;
-
-	p->reaped = true;
-	process_listen(p);
-	fault = is_fault(p, status);
-	death_text(p, status, &why);
-	if (g->draining || m->state >= MASTER_FINISHING) {
-		if (!p->killed && status != 0)
-			log_warnx("%s", why.text);
-	} else if (g == m->current) {
-		log_warnx("%s", why.text);
-	}
-	for (i = 0; i < m->nseats; i++)
+	for (i = 0; i < m->nseats; i++) {
+		if (m->seats[i].process == p)
+			seat = &m->seats[i];
 		if (m->seats[i].cover == p)
 			m->seats[i].cover = NULL;
-	if (g == m->current && m->nseats > 0)
-		seat_vacate(&m->seats[worker], fault);
-	process_free(p);
-	g->alive--;
-	if (g->draining) {
-		if (g->alive == 0)
-			generation_free(g);
-	} else if (m->state == MASTER_STARTING ||
-	    (m->state == MASTER_RELOADING && g == m->next)) {
-		reload_abort(m, why.text);
-	} else if (g == m->current && m->nseats > 0) {
-		seat_refill(&m->seats[worker]);
-		cover_all(m);
 	}
-	reload_closed(m);
-}
-
-/* What it says itself is better than what can be seen from here. */
-static void
-death_text(const struct process *p, int status, struct err *text)
-{
-	if (p->failure != NULL)
-		err_set(text, NULL, "%s", p->failure);
-	else if (WIFSIGNALED(status))
-		err_set(text, NULL, "worker %u, pid %ld, was killed by signal "
-		    "%d (%s)%s", p->worker, (long)p->pid, WTERMSIG(status),
-		    strsignal(WTERMSIG(status)),
-		    WCOREDUMP(status) ? ", core dumped" : "");
-	else
-		err_set(text, NULL, "worker %u, pid %ld, exited with status "
-		    "%d", p->worker, (long)p->pid, WEXITSTATUS(status));
-}
-
-static bool
-is_fault(const struct process *p, int status)
-{
-	int64_t life = clock_mono_us() - p->started;
-
-	/* By somebody's hand; after SIGTERM a worker exits. */
-	if (p->ready && (status == 0 ||
-	    (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)))
-		return life < KILLED_LIFE_US;
-	return life < SHORT_LIFE_US;
+	if (seat != NULL)
+		seat_vacate(seat, fault);
+	p->generation->alive--;
+	process_free(p);
+	if (seat != NULL)
+		seat_refill(seat);
 }
 
 long
@@ -302,26 +206,19 @@ retry_event_cb(evutil_socket_t fd, short what, void *arg)
 		seat_start(seat);
 }
 
-/* Every queue without a worker gets the next one that serves. */
-static void
-cover_all(struct master *m)
+/* Another serves the queue of a seat whose worker is missing or silent. */
+void
+supervise_cover(struct master *m)
 {
-	struct process *p;
-	unsigned i, k;
+	struct seat *seat;
 
-	for (i = 0; i < m->nseats; i++) {
-		p = m->seats[i].process;
-		if ((p != NULL && !p->heartbeat.silent) ||
-		    m->seats[i].cover != NULL)
-			continue;
-		for (k = 1; k < m->nseats; k++) {
-			p = m->seats[(i + k) % m->nseats].process;
-			if (!serves(p))
-				continue;
-			process_tell(p, CONTROL_COVER, i, -1);
-			m->seats[i].cover = p;
-			break;
-		}
+	for (seat = m->seats; seat < m->seats + m->nseats; seat++) {
+		if (seat->cover != NULL && (serves(seat->process) ||
+		    seat->cover->heartbeat.silent))
+			seat_uncover(seat);
+		if (seat->cover == NULL && (seat->process == NULL ||
+		    seat->process->heartbeat.silent))
+			seat_cover(seat);
 	}
 }
 
@@ -331,46 +228,42 @@ serves(const struct process *p)
 	return p != NULL && p->ready && !p->heartbeat.silent;
 }
 
-/*
- * When it runs again it serves its own queue at once: nobody had told it not
- * to. What it had covered others have by then.
- */
-void
-supervise_heartbeat(struct process *p)
+/* By the next one that serves. */
+static void
+seat_cover(struct seat *seat)
 {
-	static const struct timeval at_once = { 0, 0 };
-	struct master *m = p->master;
-	unsigned i;
+	const struct master *m = seat->master;
+	unsigned number = (unsigned)(seat - m->seats), k;
+	struct process *p;
 
-	if (!p->heartbeat.silent) {
-		if (p->ready)
-			seat_uncover(&m->seats[p->worker]);
-		return;
-	}
-	for (i = 0; i < m->nseats; i++) {
-		if (m->seats[i].cover == p) {
-			process_tell(p, CONTROL_UNCOVER, i, -1);
-			m->seats[i].cover = NULL;
-		}
-	}
-	cover_all(m);
-	for (i = 0; i < m->nseats && nobody_serves(m); i++) {
-		if (event_pending(&m->seats[i].retry, EV_TIMEOUT, NULL)) {
-			event_add(&m->seats[i].retry, &at_once);
-			return;
-		}
+	for (k = 1; k < m->nseats; k++) {
+		p = m->seats[(number + k) % m->nseats].process;
+		if (!serves(p))
+			continue;
+		process_tell(p, CONTROL_COVER, number, -1);
+		seat->cover = p;
+		break;
 	}
 }
 
 static void
 seat_uncover(struct seat *seat)
 {
-	struct master *m = seat->master;
-
-	seat->process->ready = true;
-	if (seat->cover != NULL)
-		process_tell(seat->cover, CONTROL_UNCOVER,
-		    (unsigned)(seat - m->seats), -1);
+	process_tell(seat->cover, CONTROL_UNCOVER,
+	    (unsigned)(seat - seat->master->seats), -1);
 	seat->cover = NULL;
-	cover_all(m);
+}
+
+void
+supervise_silent(struct master *m)
+{
+	static const struct timeval at_once = { 0, 0 };
+	unsigned i;
+
+	for (i = 0; i < m->nseats && nobody_serves(m); i++) {
+		if (event_pending(&m->seats[i].retry, EV_TIMEOUT, NULL)) {
+			event_add(&m->seats[i].retry, &at_once);
+			return;
+		}
+	}
 }

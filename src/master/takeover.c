@@ -58,18 +58,20 @@ takeover(struct master *m)
 	supervise_seat(m);
 	if (observe_adopt(m, &h.control, &err) == -1)
 		log_errorx("%s", err.text);
-	if (master_watch(m, &err) == -1)
+	if (events_watch(m, &err) == -1)
 		fatalx("upgrade: %s", err.text);
 	log_notice("tlsherd %s has taken over from tlsherd %s and its %zu "
 	    "workers, pid %ld", PACKAGE_VERSION,
 	    h.version != NULL ? h.version : "?", workers, (long)getpid());
 	handover_release(&h);
-	m->state = MASTER_RUNNING;
+	note(m, FACT_ADOPTED);
+	master_settle(m);
 	/* All signals were held back for the exec; what ended, has ended. */
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	supervise_reap(m);
-	reload_begin(m);
+	reap_children(m);
+	note(m, FACT_RELOAD);
+	master_settle(m);
 }
 
 static void
@@ -119,7 +121,7 @@ take_keys(struct master *m, int fd)
 	    error);
 	if (fd != -1)
 		close(fd);
-	error = master_keys(m, m->current->conf);
+	error = keys_open(m, m->current->conf);
 	if (error != TLSCACHE_OK)
 		fatalx("ticket keys: %s", tls_cache_reason(error));
 }

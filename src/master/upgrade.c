@@ -33,43 +33,30 @@ static void test_event_cb(evutil_socket_t, short, void *);
 static void test_end(struct master *);
 static const char *last_line(char *);
 static const char **arguments(const struct master *, bool);
-static void take_over_soon(struct master *);
-static void soon_event_cb(evutil_socket_t, short, void *);
-static void take_over(struct master *);
 
 void
 upgrade_begin(struct master *m)
 {
 	struct err err;
 
-	/* In a test, which may be of the file before the one that is meant. */
-	if (m->state == MASTER_STARTING || m->state == MASTER_RELOADING ||
-	    m->state == MASTER_TESTING || reload_unfinished(m)) {
-		m->upgrade_again = true;
-		return;
-	}
-	if (m->state != MASTER_RUNNING)
-		return;
-	m->upgrade_again = false;
-	m->state = MASTER_TESTING;
 	if (m->options->program == NULL) {
-		upgrade_abort(m, "the path of the program is not known");
+		note_failed(m, "the path of the program is not known");
 		return;
 	}
 	log_notice("upgrade: testing %s", m->options->program);
 	if (test_start(m, &err) == -1)
-		upgrade_abort(m, err.text);
+		note_failed(m, err.text);
 	else
-		master_deadline(m, TEST_WITHIN);
+		note_deadline(m, TEST_WITHIN,
+		    "the test of the program takes too long");
 }
 
 void
-upgrade_abort(struct master *m, const char *why)
+upgrade_abort(struct master *m)
 {
 	upgrade_drop(m);
-	log_errorx("upgrade failed: %s", why);
+	log_errorx("upgrade failed: %s", m->why.text);
 	log_notice("tlsherd %s goes on", PACKAGE_VERSION);
-	master_next(m);
 }
 
 void
@@ -78,7 +65,11 @@ upgrade_drop(struct master *m)
 	if (m->test.pid > 0)
 		(void)kill(m->test.pid, SIGKILL);
 	test_end(m);
-	m->state = MASTER_RUNNING;
+	if (!m->test.held)
+		return;
+	event_del(&m->turn);
+	m->test.held = false;
+	process_hold_signals(false);
 }
 
 void
@@ -103,9 +94,9 @@ upgrade_tested(struct master *m, int status)
 		    "over", program);
 	m->test.pid = 0;
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0 && accepted)
-		take_over_soon(m);
+		note(m, FACT_ACCEPTED);
 	else
-		upgrade_abort(m, why.text);
+		note_failed(m, why.text);
 }
 
 static int
@@ -227,45 +218,40 @@ arguments(const struct master *m, bool test)
  * exec: once to hear of those caught, once to have called us for them. What
  * comes meanwhile stays with the kernel, for whichever program is next.
  */
-static void
-take_over_soon(struct master *m)
+void
+upgrade_hold(struct master *m)
 {
 	test_end(m);
 	process_hold_signals(true);
+	m->test.held = true;
 	m->test.turns = 2;
-	evtimer_assign(&m->test.soon, m->base, soon_event_cb, m);
-	event_active(&m->test.soon, EV_TIMEOUT, 1);
+	event_active(&m->turn, EV_TIMEOUT, 1);
 }
 
-static void
-soon_event_cb(evutil_socket_t fd, short what, void *arg)
+void
+upgrade_turn(struct master *m)
 {
 	static const struct timeval at_once = { 0, 0 };
-	struct master *m = arg;
 
-	if (m->test.turns-- > 0) {
-		event_add(&m->test.soon, &at_once);
-		return;
-	}
-	/* One of them may have been to stop. */
-	if (m->state == MASTER_TESTING)
-		take_over(m);
-	process_hold_signals(false);
+	if (m->test.turns-- > 0)
+		event_add(&m->turn, &at_once);
+	else
+		note(m, FACT_HEARD);
 }
 
 /* Does not return unless the exec fails: then nothing has changed. */
-static void
-take_over(struct master *m)
+void
+upgrade_take_over(struct master *m)
 {
 	const char **argv;
 	struct err err;
 	int description;
 
-	reload_settle(m);
+	reload_verdict(m);
 	observe_line(m);
 	description = handover_write(m, &err);
 	if (description == -1) {
-		upgrade_abort(m, err.text);
+		note_failed(m, err.text);
 		return;
 	}
 	log_notice("upgrade: %s takes over", m->options->program);
@@ -277,5 +263,5 @@ take_over(struct master *m)
 	handover_withdraw();
 	free(argv);
 	close(description);
-	upgrade_abort(m, err.text);
+	note_failed(m, err.text);
 }

@@ -112,7 +112,7 @@ setup(void)
 	old.last_generation = 12;
 	old.current = generation_add(12, false);
 	ck_assert_int_eq(tlscache_open(&old.sessions, TLSCACHE_SIZE_MIN), 0);
-	ck_assert_int_eq(master_keys(&old, old.current->conf), 0);
+	ck_assert_int_eq(keys_open(&old, old.current->conf), 0);
 	old.scoreboard = scoreboard_new(WORKERS_MAX, MASTER_PROCESSES_MAX);
 	ck_assert_ptr_nonnull(old.scoreboard);
 }
@@ -347,9 +347,7 @@ take_over(void)
 	old.current->conf->log.value = xstrdup("stderr");
 	old.current->conf->log_level = LOGLVL_ERROR;
 	new.options = &options;
-	new.base = event_base_new();
-	ck_assert_ptr_nonnull(new.base);
-	evtimer_assign(&new.deadline, new.base, NULL, NULL);
+	events_begin(&new);
 	hand_over();
 	takeover(&new);
 	ck_assert_int_eq((int)new.state, MASTER_RUNNING);

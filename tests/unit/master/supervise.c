@@ -105,7 +105,7 @@ START_TEST(last_words)
 	ck_assert_int_eq(fd_send(sv[1], &ready, sizeof(ready), -1), 0);
 	close(sv[1]);
 	p->pid = dead_child(0);
-	supervise_reap(&m);
+	reap_children(&m);
 	ck_assert_ptr_null(m.seats[0].process);
 	ck_assert_uint_eq(m.restarts[0], 1);
 	ck_assert_uint_eq(m.seats[0].faults, 0);

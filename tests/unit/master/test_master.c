@@ -17,6 +17,7 @@ main(void)
 	runner = srunner_create(generation_suite());
 	srunner_add_suite(runner, handover_suite());
 	srunner_add_suite(runner, logfile_suite());
+	srunner_add_suite(runner, state_suite());
 	srunner_add_suite(runner, supervise_suite());
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);

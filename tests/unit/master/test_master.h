@@ -9,6 +9,7 @@
 Suite *generation_suite(void);
 Suite *handover_suite(void);
 Suite *logfile_suite(void);
+Suite *state_suite(void);
 Suite *supervise_suite(void);
 
 #endif

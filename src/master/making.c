@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Making the next generation: names of hosts and users are looked up by the
+ * children of lookup.c, then certificates are loaded, some at a time, and then
+ * its workers are started. Also without being asked: when a name is found that
+ * was not, the workers learn its addresses as by a reload.
+ */
+#include "config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/names.h"
+#include "master/master_int.h"
+
+/* How long until names that were not found are asked for again. */
+#define NAMES_EACH_S INT64_C(10)
+/* … and, doubling, until what was found is tried again, at the most. */
+#define NAMES_WAIT_MAX_S INT64_C(640)
+
+static void wait_answer(struct master *);
+static void answer_event_cb(evutil_socket_t, short, void *);
+static void answered(struct master *);
+static void found_again(struct master *);
+static bool same_text(const struct conf *, const struct conf *);
+static int made(struct master *, struct err *);
+static void warn_fixed(const struct conf *, const struct conf *);
+
+void
+making_begin(struct master *m)
+{
+	event_del(&m->making);
+	switch (lookup_begin(&m->lookup, m->next)) {
+	case 0:
+		event_active(&m->making, EV_TIMEOUT, 1);
+		break;
+	case 1:
+		wait_answer(m);
+		break;
+	default:
+		note_failed(m, "names cannot be looked up: no process can be "
+		    "started");
+	}
+}
+
+static void
+wait_answer(struct master *m)
+{
+	struct lookup *l = &m->lookup;
+	int64_t left = l->until - clock_mono_us();
+	struct timeval tv = { 0, 0 };
+
+	if (left > 0) {
+		tv.tv_sec = left / 1000000;
+		tv.tv_usec = left % 1000000;
+	}
+	event_assign(&l->answer, m->base, l->fd, EV_READ, answer_event_cb, m);
+	event_add(&l->answer, &tv);
+}
+
+static void
+answer_event_cb(evutil_socket_t fd, short what, void *arg)
+{
+	struct master *m = arg;
+	struct generation *g = m->next != NULL ? m->next : m->current;
+
+	/* What came while we were not running is heard, late or not. */
+	if (lookup_read(&m->lookup, g) == 1 && !(what & EV_TIMEOUT))
+		wait_answer(m);
+	else
+		event_active(&m->making, EV_TIMEOUT, 1);
+}
+
+void
+making_go_on(struct master *m)
+{
+	static const struct timeval at_once = { 0, 0 };
+	struct err err;
+	int r;
+
+	if (m->lookup.pid != 0) {
+		answered(m);
+		return;
+	}
+	r = generation_make(m->next, &err);
+	if (r > 0)
+		event_add(&m->making, &at_once);
+	else if (r == -1 || made(m, &err) == -1)
+		note_failed(m, err.text);
+}
+
+static void
+answered(struct master *m)
+{
+	bool names = m->lookup.nnames > 0;
+	struct err err;
+
+	lookup_end(&m->lookup, m->next != NULL ? m->next : m->current);
+	if (m->next == NULL)
+		found_again(m);
+	else if (names && generation_reread(m->next, m->options, &err) == -1)
+		note_failed(m, err.text);
+	else
+		making_begin(m);
+}
+
+/* All is there but the workers. */
+static int
+made(struct master *m, struct err *err)
+{
+	if (m->current != NULL)
+		warn_fixed(m->current->conf, m->next->conf);
+	else if (observe_open(m, m->next->conf, err) == -1)
+		return -1;
+	if (supervise_start(m, m->next, err) == -1)
+		return -1;
+	note_deadline(m, MAKING_READY_WITHIN,
+	    "the workers were not ready in time");
+	return 0;
+}
+
+/* What a running master cannot change. */
+static void
+warn_fixed(const struct conf *now, const struct conf *next)
+{
+	const char *a = now->pid_file.value, *b = next->pid_file.value;
+
+	if (strcmp(a != NULL ? a : "", b != NULL ? b : "") != 0)
+		log_warnx("pid_file changes with a restart only");
+}
+
+void
+making_drop(struct master *m)
+{
+	lookup_drop(&m->lookup);
+	event_del(&m->making);
+}
+
+void
+making_settled(struct master *m)
+{
+	m->names_at = clock_mono_us() + NAMES_EACH_S * 1000000;
+	m->names_wait_s = 0;
+	names_tidy();
+}
+
+void
+making_names(struct master *m)
+{
+	if (m->state != MASTER_RUNNING || m->lookup.pid != 0 ||
+	    m->mover != 0 || m->current->handed_over ||
+	    clock_mono_us() < m->names_at)
+		return;
+	m->names_at = clock_mono_us() + NAMES_EACH_S * 1000000;
+	if (lookup_news(m->current->conf))
+		found_again(m);
+	else if (lookup_again(m->current->conf) &&
+	    lookup_begin(&m->lookup, m->current) == 1)
+		wait_answer(m);
+}
+
+/*
+ * One that had failed has addresses now. They are used with what is running:
+ * what somebody is just writing into the file waits until he says so.
+ */
+static void
+found_again(struct master *m)
+{
+	const struct master_options *o = m->options;
+	bool first = m->names_wait_s == 0;
+	struct conf *conf;
+	struct err err;
+
+	/* In the middle of an upgrade, which may come to nothing: later. */
+	if (m->state != MASTER_RUNNING || !lookup_news(m->current->conf))
+		return;
+	/* It may be in vain, and again and again. */
+	m->names_wait_s = first ? NAMES_EACH_S : 2 * m->names_wait_s;
+	if (m->names_wait_s > NAMES_WAIT_MAX_S)
+		m->names_wait_s = NAMES_WAIT_MAX_S;
+	m->names_at = clock_mono_us() + m->names_wait_s * 1000000;
+	conf = conf_load(o->path, o->overrides, o->noverrides, &err);
+	if (conf != NULL && same_text(conf, m->current->conf)) {
+		m->next = generation_new(m, conf);
+		note(m, FACT_FOUND);
+		return;
+	}
+	if (first)
+		log_warnx("%s is not what is running: the addresses that were "
+		    "found wait for a reload", o->path);
+	if (conf != NULL)
+		conf_free(conf);
+}
+
+static bool
+same_text(const struct conf *a, const struct conf *b)
+{
+	char *text[2] = { NULL, NULL };
+	size_t size;
+	bool same;
+	FILE *fp;
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		fp = open_memstream(&text[i], &size);
+		if (fp == NULL)
+			break;
+		conf_print(i == 0 ? a : b, fp);
+		(void)fclose(fp);
+	}
+	same = text[0] != NULL && text[1] != NULL &&
+	    strcmp(text[0], text[1]) == 0;
+	free(text[0]);
+	free(text[1]);
+	return same;
+}
