@@ -195,9 +195,31 @@ char *conf_peek_path(const char *file, const char *name);
  * is printed loads as the same configuration.
  */
 void conf_print(const struct conf *, FILE *);
+/* Are both the same, in print? */
+bool conf_same(const struct conf *, const struct conf *);
+
+/* Has a backend whose name was not found one that is found now? */
+bool conf_names_found(const struct conf *);
+/* Those that are not found are to be asked for again. Is there one? */
+bool conf_names_ask(const struct conf *);
 
 /* The name of a service, a resumption mode … as the file writes it. */
 const char *conf_service_name(enum conf_service);
 const char *conf_resumption_name(enum conf_resumption);
+
+/*
+ * Is there what a start would stumble over, for `tlsherd -t`? And is the folder
+ * of chroot one? 0, or -1 with the error text.
+ */
+int conf_check_paths(const struct conf *, struct err *);
+int conf_check_chroot(const struct conf *, struct err *);
+
+/* The open files that a worker, and we who hold all sockets, may need. */
+size_t conf_files(const struct conf *);
+/*
+ * How many connections a worker may have at a time, when so many files may be
+ * open: worker_connections or less, but never none.
+ */
+size_t conf_room(const struct conf *, size_t files);
 
 #endif

@@ -2,6 +2,9 @@
 /* A configuration as text, by the tables. Master, and tlsherd -T. */
 #include "config.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 #include "conf/conf_int.h"
 
 struct printer {
@@ -29,6 +32,29 @@ conf_print_by(const struct conf_schema *schema, const struct conf *conf,
 
 	/* It is only read. */
 	print_below(&p, CONF_SECTION_ROOT, (void *)(uintptr_t)conf);
+}
+
+bool
+conf_same(const struct conf *a, const struct conf *b)
+{
+	char *text[2] = { NULL, NULL };
+	size_t size;
+	bool same;
+	FILE *fp;
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		fp = open_memstream(&text[i], &size);
+		if (fp == NULL)
+			break;
+		conf_print(i == 0 ? a : b, fp);
+		(void)fclose(fp);
+	}
+	same = text[0] != NULL && text[1] != NULL &&
+	    strcmp(text[0], text[1]) == 0;
+	free(text[0]);
+	free(text[1]);
+	return same;
 }
 
 /* What stands in a section: its directives, and then other sections. */

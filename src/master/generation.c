@@ -6,8 +6,6 @@
  */
 #include "config.h"
 
-#include <sys/stat.h>
-
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,16 +18,10 @@
 #include "master/master_int.h"
 #include "service/service.h"
 
-/* Descriptors beside those of connections: log, event loop, shared memory … */
-#define FILES_RESERVE 64
 /* How long the master may be deaf while it loads certificates. */
 #define TURN_US 5000
 
 static int prepare(struct generation *, struct err *);
-static int check_chroot(const struct conf *, struct err *);
-static size_t files_each(const struct conf *);
-static size_t files_beside(const struct conf *);
-static size_t files_wanted(const struct conf *);
 static void limit_connections(struct generation *);
 static int check_keys(const struct conf *, struct err *);
 static int take_ids(struct generation *, struct err *);
@@ -111,7 +103,7 @@ generation_check(const struct master_options *o, struct conf *conf,
 	if (r == 1)
 		r = generation_reread(g, o, err);
 	if (r == 0)
-		r = paths_check(g->conf, err);
+		r = conf_check_paths(g->conf, err);
 	if (r == 0 && tlscache_keys_open(&g->shared.keys, 1, 1,
 	    clock_wall()) != TLSCACHE_OK)
 		r = err_set(err, NULL, "shared memory: %s", strerror(errno));
@@ -177,12 +169,12 @@ prepare(struct generation *g, struct err *err)
 {
 	if (g->master != NULL) {
 		g->shared.keys = g->master->keys;
-		(void)fd_limit_raise(files_wanted(g->conf));
+		(void)fd_limit_raise(conf_files(g->conf));
 		if (logfile_open(g, err) == -1)
 			return -1;
 	}
 	if (check_keys(g->conf, err) == -1 ||
-	    check_chroot(g->conf, err) == -1 || take_ids(g, err) == -1 ||
+	    conf_check_chroot(g->conf, err) == -1 || take_ids(g, err) == -1 ||
 	    get_cache(g, err) == -1)
 		return -1;
 	g->shared.sessions = g->cache->sessions;
@@ -191,85 +183,20 @@ prepare(struct generation *g, struct err *err)
 	return 0;
 }
 
-static int
-check_chroot(const struct conf *conf, struct err *err)
-{
-	const struct conf_str *path = &conf->chroot;
-	struct stat st;
-
-	if (path->value == NULL)
-		return 0;
-	if (stat(path->value, &st) == 0) {
-		if (S_ISDIR(st.st_mode))
-			return 0;
-		errno = ENOTDIR;
-	}
-	return err_set(err, &path->loc, "chroot \"%s\": %s", path->value,
-	    strerror(errno));
-}
-
-/* The client's, and the backend's where one is called. */
-static size_t
-files_each(const struct conf *conf)
-{
-	size_t i;
-
-	for (i = 0; i < conf->nlistens; i++)
-		if (conf->listens[i].nbackends > 0)
-			return 2;
-	return 1;
-}
-
-/* Beside those of connections: in a worker, and in us who hold all sockets. */
-static size_t
-files_beside(const struct conf *conf)
-{
-	size_t i, sockets = 0;
-
-	for (i = 0; i < conf->nlistens; i++)
-		sockets += conf->listens[i].naddresses;
-	return (sockets + 1) * conf->workers + FILES_RESERVE;
-}
-
-static size_t
-files_wanted(const struct conf *conf)
-{
-	return conf->worker_connections * files_each(conf) +
-	    files_beside(conf);
-}
-
-/*
- * What is accepted can be served: who would find no descriptor for its backend
- * is better left in the queue.
- */
-size_t
-generation_room(const struct conf *conf, size_t limit)
-{
-	size_t beside = files_beside(conf), room;
-
-	/* With a limit so low that guessing does harm, half of it. */
-	if (beside > limit / 2)
-		beside = limit / 2;
-	room = (limit - beside) / files_each(conf);
-	if (room > conf->worker_connections)
-		return conf->worker_connections;
-	return room > 0 ? room : 1;
-}
-
 /* When all else is well: a file that is refused says so in one line. */
 static void
 limit_connections(struct generation *g)
 {
 	const struct conf *conf = g->conf;
-	size_t limit = fd_limit_raise(files_wanted(conf));
+	size_t limit = fd_limit_raise(conf_files(conf));
 
-	g->connections = generation_room(conf, limit);
+	g->connections = conf_room(conf, limit);
 	if (g->connections < conf->worker_connections)
 		log_warnx("worker_connections = %u needs %zu open files, the "
 		    "limit is %zu: a worker accepts %zu connections at a time "
 		    "at most; raise the limit (LimitNOFILE= of systemd, "
 		    "ulimit -n)", conf->worker_connections,
-		    files_wanted(conf), limit, g->connections);
+		    conf_files(conf), limit, g->connections);
 }
 
 /*

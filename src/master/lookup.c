@@ -168,49 +168,6 @@ lookup_drop(struct lookup *l)
 	l->fd = -1;
 }
 
-bool
-lookup_news(const struct conf *conf)
-{
-	const struct conf_listen *l;
-	const struct name *name;
-	size_t i;
-
-	for (l = conf->listens; l < conf->listens + conf->nlistens; l++)
-		for (i = 0; i < l->nbackends; i++) {
-			if (!addr_is_unknown(&l->backends[i].addr))
-				continue;
-			name = names_find(l->backends[i].text);
-			if (name != NULL && name->state == NAME_FOUND)
-				return true;
-		}
-	return false;
-}
-
-/*
- * Of the configuration that runs, whatever has become of another one since:
- * its names need not be noted any more.
- */
-bool
-lookup_again(const struct conf *conf)
-{
-	const struct conf_listen *l;
-	struct name *name;
-	bool any = false;
-	size_t i;
-
-	for (l = conf->listens; l < conf->listens + conf->nlistens; l++)
-		for (i = 0; i < l->nbackends; i++) {
-			if (!addr_is_unknown(&l->backends[i].addr))
-				continue;
-			name = names_get(l->backends[i].text);
-			if (name == NULL || name->state == NAME_FOUND)
-				continue;
-			name->state = NAME_ASKED;
-			any = true;
-		}
-	return any;
-}
-
 /* In a child: the names come first, then the ids. */
 static void
 ask(void *arg, size_t i, int fd)

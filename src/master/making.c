@@ -7,8 +7,6 @@
  */
 #include "config.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -25,7 +23,6 @@ static void wait_answer(struct master *);
 static void answer_event_cb(evutil_socket_t, short, void *);
 static void answered(struct master *);
 static void found_again(struct master *);
-static bool same_text(const struct conf *, const struct conf *);
 static int made(struct master *, struct err *);
 static void warn_fixed(const struct conf *, const struct conf *);
 
@@ -155,9 +152,9 @@ making_names(struct master *m)
 	    clock_mono_us() < m->names_at)
 		return;
 	m->names_at = clock_mono_us() + NAMES_EACH_S * 1000000;
-	if (lookup_news(m->current->conf))
+	if (conf_names_found(m->current->conf))
 		found_again(m);
-	else if (lookup_again(m->current->conf) &&
+	else if (conf_names_ask(m->current->conf) &&
 	    lookup_begin(&m->lookup, m->current) == 1)
 		wait_answer(m);
 }
@@ -175,7 +172,7 @@ found_again(struct master *m)
 	struct err err;
 
 	/* In the middle of an upgrade, which may come to nothing: later. */
-	if (m->state != MASTER_RUNNING || !lookup_news(m->current->conf))
+	if (m->state != MASTER_RUNNING || !conf_names_found(m->current->conf))
 		return;
 	/* It may be in vain, and again and again. */
 	m->names_wait_s = first ? NAMES_EACH_S : 2 * m->names_wait_s;
@@ -183,7 +180,7 @@ found_again(struct master *m)
 		m->names_wait_s = NAMES_WAIT_MAX_S;
 	m->names_at = clock_mono_us() + m->names_wait_s * 1000000;
 	conf = conf_load(o->path, o->overrides, o->noverrides, &err);
-	if (conf != NULL && same_text(conf, m->current->conf)) {
+	if (conf != NULL && conf_same(conf, m->current->conf)) {
 		m->next = generation_new(m, conf);
 		note(m, FACT_FOUND);
 		return;
@@ -193,27 +190,4 @@ found_again(struct master *m)
 		    "found wait for a reload", o->path);
 	if (conf != NULL)
 		conf_free(conf);
-}
-
-static bool
-same_text(const struct conf *a, const struct conf *b)
-{
-	char *text[2] = { NULL, NULL };
-	size_t size;
-	bool same;
-	FILE *fp;
-	int i;
-
-	for (i = 0; i < 2; i++) {
-		fp = open_memstream(&text[i], &size);
-		if (fp == NULL)
-			break;
-		conf_print(i == 0 ? a : b, fp);
-		(void)fclose(fp);
-	}
-	same = text[0] != NULL && text[1] != NULL &&
-	    strcmp(text[0], text[1]) == 0;
-	free(text[0]);
-	free(text[1]);
-	return same;
 }

@@ -186,11 +186,6 @@ void generation_sweep(struct master *);
 /* Read its configuration again, with the names that are known by now. */
 int generation_reread(struct generation *, const struct master_options *,
     struct err *);
-/*
- * How many connections a worker may have at a time, when so many files may be
- * open: worker_connections or less, but never none.
- */
-size_t generation_room(const struct conf *, size_t files);
 /* For `tlsherd -t`: make one without sockets and free it. Takes conf. */
 int generation_check(const struct master_options *, struct conf *,
     struct err *);
@@ -216,10 +211,6 @@ void lookup_end(struct lookup *, struct generation *);
  * hosts were among it, 0, or -1 with the error text.
  */
 int lookup_wait(struct generation *, struct err *);
-/* Has a backend whose name was not found one that is found now? */
-bool lookup_news(const struct conf *);
-/* Those that are not found are to be asked for again. Is there one? */
-bool lookup_again(const struct conf *);
 /* Nobody wants to know any more. */
 void lookup_drop(struct lookup *);
 
@@ -284,11 +275,6 @@ int logfile_use(const struct master *, struct generation *, struct err *);
 void logfile_share(struct master *);
 /* SIGUSR1 */
 void logfile_reopen(struct master *);
-
-/* paths.c */
-
-/* Is there what a start would stumble over? 0, or -1 with the error text. */
-int paths_check(const struct conf *, struct err *);
 
 /* supervise.c */
 

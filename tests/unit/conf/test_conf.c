@@ -117,6 +117,7 @@ main(void)
 	srunner_add_suite(runner, assign_suite());
 	srunner_add_suite(runner, documents_suite());
 	srunner_add_suite(runner, errors_suite());
+	srunner_add_suite(runner, files_suite());
 	srunner_add_suite(runner, include_suite());
 	srunner_add_suite(runner, print_suite());
 	srunner_add_suite(runner, processors_suite());

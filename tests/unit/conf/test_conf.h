@@ -26,6 +26,7 @@ Suite *addresses_suite(void);
 Suite *assign_suite(void);
 Suite *documents_suite(void);
 Suite *errors_suite(void);
+Suite *files_suite(void);
 Suite *include_suite(void);
 Suite *print_suite(void);
 Suite *processors_suite(void);

@@ -47,7 +47,7 @@ START_TEST(names_are_good)
 	static const char *const names[] = { "auto", "stderr", "syslog" };
 
 	conf.log.value = xstrdup(names[_i]);
-	ck_assert_int_eq(paths_check(&conf, &err), 0);
+	ck_assert_int_eq(conf_check_paths(&conf, &err), 0);
 	ck_assert_int_eq(logfile_open(&g, &err), 0);
 	ck_assert_int_eq(g.log_fd, -1);
 }
@@ -58,7 +58,7 @@ START_TEST(file_is_good)
 	struct stat st;
 
 	conf.log.value = xstrdup(test_path("log"));
-	ck_assert_int_eq(paths_check(&conf, &err), 0);
+	ck_assert_int_eq(conf_check_paths(&conf, &err), 0);
 	ck_assert_int_eq(stat(conf.log.value, &st), -1);
 	ck_assert_int_eq(logfile_open(&g, &err), 0);
 	ck_assert_int_eq(stat(conf.log.value, &st), 0);
@@ -87,7 +87,7 @@ START_TEST(file_cannot_be)
 	ck_assert_int_eq(close(creat(test_path("file"), 0644)), 0);
 	ck_assert_int_eq(symlink("no/log", test_path("nowhere")), 0);
 	ck_assert_int_eq(symlink("pipe", test_path("to_pipe")), 0);
-	ck_assert_int_eq(paths_check(&conf, &err), -1);
+	ck_assert_int_eq(conf_check_paths(&conf, &err), -1);
 	ck_assert_ptr_nonnull(strstr(err.text, "a.conf:7: log \""));
 	ck_assert_ptr_nonnull(strstr(err.text, bad[_i].text));
 	err.text[0] = '\0';

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * How long the next worker waits after so many faults in a row, what is a
- * fault, and how many connections a worker has room for.
+ * fault, and who does not run.
  */
 #include "config.h"
 
@@ -156,40 +156,6 @@ START_TEST(heartbeat_of_a_beginner)
 }
 END_TEST
 
-static const struct {
-	unsigned connections;
-	size_t backends, files, room;
-} rooms[] = {
-	{ 100, 0, 1000, 100 },
-	{ 100, 1, 1000, 100 },
-	/* 64, and for two workers an address and a socket to the master */
-	{ 900, 0, 968, 900 },
-	{ 900, 0, 967, 899 },
-	{ 900, 1, 968, 450 },
-	{ 200, 0, 100, 50 },
-	{ 200, 1, 100, 25 },
-	{ 200, 1, 1, 1 },
-	{ 200, 1, 0, 1 },
-};
-
-START_TEST(room)
-{
-	struct conf_listen listen;
-	struct conf conf;
-
-	memset(&listen, 0, sizeof(listen));
-	memset(&conf, 0, sizeof(conf));
-	listen.naddresses = 1;
-	listen.nbackends = rooms[_i].backends;
-	conf.listens = &listen;
-	conf.nlistens = 1;
-	conf.workers = 2;
-	conf.worker_connections = rooms[_i].connections;
-	ck_assert_uint_eq(generation_room(&conf, rooms[_i].files),
-	    rooms[_i].room);
-}
-END_TEST
-
 Suite *
 supervise_suite(void)
 {
@@ -198,7 +164,6 @@ supervise_suite(void)
 
 	tcase_add_loop_test(tc, delay, 0, sizeof(rows) / sizeof(rows[0]));
 	tcase_add_test(tc, last_words);
-	tcase_add_loop_test(tc, room, 0, sizeof(rooms) / sizeof(rooms[0]));
 	tcase_add_test(tc, heartbeat);
 	tcase_add_test(tc, heartbeat_of_a_beginner);
 	suite_add_tcase(s, tc);

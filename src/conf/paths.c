@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What a test of the configuration says of paths that only a start creates
- * anything at: the log, the pid file, the files of sockets. It creates and
- * removes nothing, and asks for no right to write: who tests need not be who
- * starts.
+ * What can be said of the paths of a configuration before they are used. Of
+ * those that only a start creates anything at, the log, the pid file, the files
+ * of sockets, this creates and removes nothing, and it asks for no right to
+ * write: who tests need not be who starts. Master.
  */
 #include "config.h"
 
@@ -18,7 +18,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "master/master_int.h"
+#include "conf/conf.h"
 
 /* As many as the kernel follows. */
 #define LINKS_MAX 40
@@ -31,7 +31,7 @@ static int folder_of(const char *);
 static char *follow_links(const char *);
 
 int
-paths_check(const struct conf *conf, struct err *err)
+conf_check_paths(const struct conf *conf, struct err *err)
 {
 	const struct conf_listen *l;
 	const struct conf_addr *a;
@@ -160,4 +160,21 @@ follow_links(const char *from)
 		path = next;
 	}
 	return path;
+}
+
+int
+conf_check_chroot(const struct conf *conf, struct err *err)
+{
+	const struct conf_str *path = &conf->chroot;
+	struct stat st;
+
+	if (path->value == NULL)
+		return 0;
+	if (stat(path->value, &st) == 0) {
+		if (S_ISDIR(st.st_mode))
+			return 0;
+		errno = ENOTDIR;
+	}
+	return err_set(err, &path->loc, "chroot \"%s\": %s", path->value,
+	    strerror(errno));
 }
