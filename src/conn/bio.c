@@ -4,7 +4,7 @@
  * connections of the hub: a connection is served alone, so the BIO means
  * whichever is `current`, and an idle connection owns none. Worker.
  *
- * OpenSSL reads from what io.c has received and never sees an end of input:
+ * OpenSSL reads from what input.c has received and never sees an end of input:
  * without close_notify that would be an error to it, upon which it removes the
  * client's session. It asks for the header of each record by itself, which is
  * where records are counted: it would go on from one to the next for as long
@@ -69,7 +69,7 @@ bio_read(BIO *bio, char *buf, int len)
 	}
 	if (len == SSL3_RT_HEADER_LENGTH) {
 		hub->share_records--;
-		if (hub->current->barren++ > CONN_BARREN_MAX &&
+		if (!conn_input_record(hub->current) &&
 		    hub->current->state == CONN_OPEN) {
 			memcpy(buf, impossible, sizeof(impossible));
 			return sizeof(impossible);

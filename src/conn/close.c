@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The end of a connection, from the service's wish or a failure to the last
- * free(). How the service brings away what it has taken is in orphan.c.
- * Worker.
+ * The end of a connection (struct conn_close), from the service's wish or a
+ * failure to the last free(). What becomes of a client's socket before that is
+ * in orphan.c. Worker.
  *
  *	conn_finish, conn_end   close_notify; when it is sent, TCP's end; then
  *	                        the client's end is waited for
@@ -16,17 +16,17 @@
  */
 #include "config.h"
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
+#include "base/fd.h"
 #include "conn/conn_int.h"
 #include "tls/tls.h"
 
 static bool has_unread(const struct conn *);
 static enum close_reason gone_reason(const struct conn *);
+static enum close_reason cut_reason(const struct conn *);
+static void deliver_step(struct conn *);
+static void tell(struct conn *);
 static void count(const struct conn *);
 
 void
@@ -34,22 +34,21 @@ conn_finish(struct conn *c)
 {
 	if (c->state == CONN_HANDSHAKE && conn_serves(c)) {
 		/* OpenSSL sends no close_notify in the handshake. */
-		c->flags |= CONN_F_FINISH_LATER;
+		c->close.finish = CONN_FINISHES;
 		return;
 	}
-	if (c->state != CONN_OPEN || c->flags & CONN_F_FINISHED)
+	if (c->state != CONN_OPEN || c->close.finish == CONN_FINISHED)
 		return;
 	tls_error_clear();
 	(void)SSL_shutdown(c->ssl);
-	c->flags |= CONN_F_FINISHED;
-	c->flags &= ~CONN_F_WANT_ROOM;
+	c->close.finish = CONN_FINISHED;
 }
 
 void
 conn_end(struct conn *c)
 {
 	conn_finish(c);
-	c->flags |= CONN_F_DISCARD;
+	conn_input_unwanted(c);
 }
 
 void
@@ -58,17 +57,47 @@ conn_abort(struct conn *c, enum close_reason reason)
 	if (c->state >= CONN_LINGER)
 		return;
 	conn_output_unhold(c);
-	c->state = CONN_LINGER;
-	c->reason = reason;
-	c->shut = c->hub->now;
+	conn_move(c, CONN_LINGER);
+	c->close.reason = (uint8_t)reason;
+	c->close.since = c->hub->now;
 }
 
 void
 conn_close(struct conn *c, enum close_reason reason)
 {
 	if (c->state < CONN_LINGER)
-		c->reason = reason;
-	c->state = CONN_DEAD;
+		c->close.reason = (uint8_t)reason;
+	if (c->state != CONN_DEAD)
+		conn_move(c, CONN_DEAD);
+}
+
+/* The client has ended without close_notify, which may be no harm. */
+void
+conn_close_cut(struct conn *c)
+{
+	if (c->close.finish != CONN_FINISHED)
+		c->close.reason = (uint8_t)cut_reason(c);
+}
+
+/*
+ * Most programs close without a word when they have what they wanted: that is
+ * an abort only if something was on its way to the client, or comes later. A
+ * reset tells nothing of that: a client that has read no ticket sends it, too.
+ */
+static enum close_reason
+cut_reason(const struct conn *c)
+{
+	bool missed = c->output.unsent || c->wire.out != NULL ||
+	    (c->wire.flags & WIRE_RESET && c->output.bytes > 0);
+
+	return missed ? CLOSE_CLIENT_ABORT : CLOSE_CLIENT_CLOSED;
+}
+
+/* It has come later. */
+void
+conn_close_missed(struct conn *c)
+{
+	c->close.reason = CLOSE_CLIENT_ABORT;
 }
 
 /*
@@ -81,7 +110,7 @@ conn_close_step(struct conn *c)
 	bool client_done;
 
 	if (c->state >= CONN_LINGER)
-		conn_deliver_step(c);
+		deliver_step(c);
 	if (c->state >= CONN_ORPHAN)
 		return;
 	if (c->wire.flags & (WIRE_RESET | WIRE_BROKEN) && !has_unread(c)) {
@@ -89,15 +118,15 @@ conn_close_step(struct conn *c)
 		return;
 	}
 	if (c->wire.out != NULL || !(c->state == CONN_LINGER ||
-	    (c->state == CONN_OPEN && c->flags & CONN_F_FINISHED)))
+	    (c->state == CONN_OPEN && c->close.finish == CONN_FINISHED)))
 		return;
 	/* Its end does not overtake what came before and is not served yet. */
 	client_done = (c->wire.flags & WIRE_EOF && c->hub->in_len == 0) ||
-	    (c->state == CONN_OPEN && c->flags & CONN_F_ENDED);
+	    (c->state == CONN_OPEN && c->input.ended);
 	if (client_done) {
-		conn_close(c, c->reason);
+		conn_close(c, c->close.reason);
 	} else if (!(c->wire.flags & WIRE_SHUT)) {
-		c->shut = c->hub->now;
+		c->close.since = c->hub->now;
 		wire_shut(&c->wire);
 	}
 }
@@ -106,8 +135,7 @@ conn_close_step(struct conn *c)
 static bool
 has_unread(const struct conn *c)
 {
-	if (c->state == CONN_OPEN && !(c->flags & CONN_F_ENDED) &&
-	    conn_held_up(c))
+	if (c->state == CONN_OPEN && !c->input.ended && conn_held_up(c))
 		return true;
 	return conn_wants_input(c);
 }
@@ -116,10 +144,69 @@ has_unread(const struct conn *c)
 static enum close_reason
 gone_reason(const struct conn *c)
 {
-	if (c->flags & CONN_F_FINISHED && !(c->flags & CONN_F_UNSENT))
-		return c->reason;
-	return c->flags & CONN_F_READY && c->out_bytes == 0 ?
+	if (c->close.finish == CONN_FINISHED && !c->output.unsent)
+		return c->close.reason;
+	return conn_is_ready(c) && c->output.bytes == 0 ?
 	    CLOSE_CLIENT_CLOSED : CLOSE_CLIENT_ABORT;
+}
+
+/*
+ * The kernel does not tell of its progress with our output: is there less of
+ * it, here and there, than a time-out ago? At the first look nobody knows.
+ */
+bool
+conn_close_moves(struct conn *c)
+{
+	uint32_t before = c->close.unsent;
+	int n;
+
+	if (c->state == CONN_ORPHAN ||
+	    !(c->state == CONN_LINGER || c->wire.flags & WIRE_SHUT))
+		return false;
+	n = fd_unsent(c->wire.fd);
+	c->close.unsent = n > 0 ? (uint32_t)n : 0;
+	c->close.unsent += (uint32_t)wire_waits(&c->wire);
+	if (c->close.unsent == 0 ||
+	    (before != 0 && c->close.unsent >= before))
+		return false;
+	c->close.since = c->hub->now;
+	conn_progress(c);
+	return true;
+}
+
+/* In CONN_LINGER and CONN_ORPHAN: how far is the service? */
+static void
+deliver_step(struct conn *c)
+{
+	const struct conn_ops *ops = c->listener->ops;
+
+	if (ops->lost != NULL && c->close.told == CONN_SERVED) {
+		c->close.told = CONN_LOST;
+		ops->lost(c, c->ssl != NULL &&
+		    SSL_get_shutdown(c->ssl) & SSL_RECEIVED_SHUTDOWN);
+	}
+	if (ops->lost == NULL || c->close.told == CONN_DELIVERED)
+		tell(c);
+	if (c->state == CONN_ORPHAN && c->close.told == CONN_TOLD)
+		conn_move(c, CONN_DEAD);
+}
+
+void
+conn_delivered(struct conn *c)
+{
+	if (c->close.told == CONN_LOST)
+		c->close.told = CONN_DELIVERED;
+}
+
+/* The last that a service hears. */
+static void
+tell(struct conn *c)
+{
+	if (c->close.told == CONN_TOLD)
+		return;
+	c->close.told = CONN_TOLD;
+	if (c->listener->ops->closed != NULL)
+		c->listener->ops->closed(c);
 }
 
 /* Free a dead connection. */
@@ -129,7 +216,7 @@ conn_release(struct conn *c)
 	struct conn_hub *hub = c->hub;
 
 	conn_hang_up(c);
-	conn_told(c);
+	tell(c);
 	count(c);
 	conn_log(c);
 	if (c->ssl != NULL) {
@@ -141,9 +228,9 @@ conn_release(struct conn *c)
 	conn_deadline_remove(c);
 	conn_later_remove(c);
 	TAILQ_REMOVE(&hub->conns, c, link);
-	free(c->rest);
-	free(c->early);
-	free(c->held);
+	free(c->input.rest);
+	free(c->early.kept);
+	free(c->output.held);
 	free(c->error);
 	free(c);
 }
@@ -159,15 +246,15 @@ count(const struct conn *c)
 	conn_burst_less(hub);
 	atomic_store_explicit(&slot->connections, hub->count,
 	    memory_order_relaxed);
-	n = atomic_load_explicit(&slot->closes[c->reason],
+	n = atomic_load_explicit(&slot->closes[c->close.reason],
 	    memory_order_relaxed);
-	atomic_store_explicit(&slot->closes[c->reason], n + 1,
+	atomic_store_explicit(&slot->closes[c->close.reason], n + 1,
 	    memory_order_relaxed);
 	slot_add(slot, METRIC_CLOSED, 1);
 	conn_early_count(c);
-	if (c->flags & CONN_F_READY)
+	if (conn_is_ready(c))
 		return;
-	switch (c->reason) {
+	switch (c->close.reason) {
 	case CLOSE_CLIENT_ABORT:
 	case CLOSE_HANDSHAKE:
 	case CLOSE_HANDSHAKE_TIMEOUT:
@@ -177,39 +264,4 @@ count(const struct conn *c)
 	default:
 		break;
 	}
-}
-
-void
-conn_set_error(struct conn *c, const char *fmt, ...)
-{
-	char text[256], *p;
-	va_list ap;
-
-	if (c->error != NULL)
-		return;
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	for (p = text; *p != '\0'; p++)
-		if (*p == ' ')
-			*p = '_';
-	c->error = strdup(text);
-}
-
-void
-conn_set_ssl_error(struct conn *c)
-{
-	char text[128];
-
-	tls_error_text(text, sizeof(text));
-	conn_set_error(c, "%s", text);
-}
-
-void
-conn_set_backend(struct conn *c, const char *name, int64_t connect_us,
-    unsigned failed)
-{
-	c->backend = name;
-	c->connect_us = connect_us;
-	c->backends_failed = failed;
 }

@@ -8,13 +8,8 @@
  * freed only in conn_leave(), so nobody on the stack is left with a dangling
  * pointer.
  *
- * Its states:
- *
- *	handshake → open → linger → orphan → dead
- *
- * Any of them may be skipped, and each can be the last but one. In `linger`
- * the client gets the rest of our output, in `orphan` it is gone and the
- * service delivers the rest of its input.
+ * Its states, and what moves it from one to another, are in state.c and in
+ * HACKING.
  */
 #include "config.h"
 
@@ -81,9 +76,9 @@ make(struct conn_hub *hub, const struct listener *listener, int fd,
 	c->hub = hub;
 	c->listener = listener;
 	c->id = ++hub->next_id;
-	c->reason = CLOSE_DONE;
-	c->hint = CONN_HINT_FIRST;
-	c->take = CONN_TAKE_FIRST;
+	conn_input_init(c);
+	conn_output_init(c);
+	conn_handshake_init(c);
 	c->client.sa.sa_family = sa->sa_family;
 	if (sa->sa_family != AF_UNIX && len <= sizeof(c->client))
 		memcpy(&c->client, sa, len);
@@ -106,8 +101,7 @@ make_tls(struct conn *c)
 		return -1;
 	BIO_up_ref(hub->bio);
 	SSL_set_bio(c->ssl, hub->bio, hub->bio);
-	if (tls_front_early_data(c->listener->tls))
-		c->flags |= CONN_F_EARLY_TRY;
+	conn_early_init(c);
 	return 0;
 }
 
@@ -176,9 +170,9 @@ conn_enter(struct conn *c)
 	if (!conn_gone(c))
 		c->active = hub->now;
 	hub->in_len = 0;
-	if (c->rest != NULL) {
-		hub->in = c->rest->data + c->rest->pos;
-		hub->in_len = c->rest->len - c->rest->pos;
+	if (c->input.rest != NULL) {
+		hub->in = c->input.rest->data + c->input.rest->pos;
+		hub->in_len = c->input.rest->len - c->input.rest->pos;
 	}
 	hub->tx_len = 0;
 	hub->only_tickets = false;
@@ -238,6 +232,12 @@ step(struct conn *c)
 		return true;
 	conn_again(c);
 	return false;
+}
+
+void
+conn_progress(struct conn *c)
+{
+	c->active = c->hub->now;
 }
 
 void *

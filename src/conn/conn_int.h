@@ -3,8 +3,9 @@
  * What the files of conn/ know of each other. The way of a byte:
  *
  *	socket → hub->rx → OpenSSL → hub->clear → conn_ops.data
- *	   io.c         bio.c     stream.c
+ *	   input.c      bio.c     stream.c
  *	socket ← hub->tx ← OpenSSL ← conn_write()
+ *	   output.c     bio.c     output.c
  *
  * The buffers are the hub's and serve whichever connection is `current`, from
  * conn_enter() to conn_leave(). What a connection cannot get rid of within its
@@ -65,6 +66,7 @@
  */
 #define CONN_HELLO_MAX (32u << 10)
 
+/* What follows what: state.c, and a picture in HACKING. */
 enum conn_state {
 	CONN_HANDSHAKE,
 	CONN_OPEN,   /* clear text may go both ways */
@@ -73,32 +75,8 @@ enum conn_state {
 	CONN_DEAD,   /* conn_close() was called; conn_leave() sees to it */
 };
 
-/* struct conn.flags */
-#define CONN_F_ENDED (1u << 5)	  /* the client's end is known upstairs */
-#define CONN_F_EARLY_HOLD (1u << 6) /* conn_hold_early() was called */
-#define CONN_F_PAUSED (1u << 7)
-#define CONN_F_DISCARD (1u << 8)   /* conn_end() was called */
-#define CONN_F_FINISHED (1u << 9)  /* our close_notify was written */
-#define CONN_F_WANT_ROOM (1u << 11)
-#define CONN_F_UNSENT (1u << 12)   /* the service's bytes wait here */
-#define CONN_F_BEGUN (1u << 13)	   /* ops->begin was called */
-#define CONN_F_READY (1u << 14)	   /* the handshake was completed */
-#define CONN_F_TOLD (1u << 15)	   /* ops->closed was called */
-#define CONN_F_HEARD (1u << 16)	   /* the client has sent something */
-#define CONN_F_NOT_TLS (1u << 17)  /* … that TLS does not begin with */
-#define CONN_F_AGAIN (1u << 18)	   /* is in hub->again */
-#define CONN_F_RECHECK (1u << 21)  /* is in hub->recheck */
-#define CONN_F_RECHECK_SERVICE (1u << 22) /* the service asked for it */
-
-#define CONN_F_EARLY_TRY (1u << 23) /* early data may still be read */
-#define CONN_F_EARLY_IN (1u << 24)  /* … were accepted */
-#define CONN_F_EARLY (1u << 25)	    /* … and are served at once */
-#define CONN_F_FINISH_LATER (1u << 26) /* conn_finish() in the handshake */
-
-#define CONN_F_LOST (1u << 27)	    /* ops->lost was called */
-#define CONN_F_DELIVERED (1u << 28) /* … and the service is done */
-#define CONN_F_RECHECK_DUE (1u << 29) /* is in hub->recheck_due instead */
-#define CONN_F_SSLV2 (1u << 31) /* its hello has the form of SSL 2.0 */
+/* What a client has sent first. */
+enum conn_first { CONN_UNHEARD, CONN_TLS, CONN_SSLV2, CONN_NOT_TLS };
 
 /*
  * What is kept: ciphertext not yet shown to OpenSSL (rest), early data that the
@@ -119,43 +97,101 @@ struct conn_bound {
 	bool over, large;
 };
 
-struct conn {
-	struct wire wire;
-	SSL *ssl;
-	struct conn_hub *hub;
-	const struct listener *listener;
-	TAILQ_ENTRY(conn) link;
-	TAILQ_ENTRY(conn) again;
-	TAILQ_ENTRY(conn) recheck;
+struct conn_input {
 	struct conn_rest *rest;
-	struct conn_rest *early;
+	uint64_t bytes;	 /* clear text */
+	uint32_t take;	 /* bytes asked for in one read */
+	uint8_t barren;	 /* records since there was clear text in one */
+	bool paused : 1;
+	bool discard : 1; /* conn_end() was called */
+	bool ended : 1;	  /* the client's end is known upstairs */
+};
+
+struct conn_output {
 	struct conn_rest *held;
-	char *error;
-	const char *backend;
-	uint64_t id;
-	uint64_t in, out_bytes; /* clear text */
-	int64_t started;	/* times: µs, as of hub->now */
-	int64_t active;		/* something moved */
-	int64_t shut;		/* our side was closed */
-	int64_t handshake_us, connect_us;
-	uint32_t flags;
-	uint32_t deadline; /* place in hub->deadlines; 0: none */
-	uint32_t hint;	   /* conn_write_hint() */
-	uint32_t take;	   /* bytes asked for in one read */
-	uint32_t early_in; /* bytes of early data */
-	uint32_t barren;   /* records since there was clear text in one */
-	uint32_t backends_failed;
-	struct conn_bound bound;
-	uint32_t unsent;   /* here and in the kernel at the last time-out */
-	uint32_t rest_ms;  /* of conn_rest(); 0: over */
-	uint32_t wasted;   /* bytes written to nobody */
-	uint8_t state;	   /* enum conn_state */
-	uint8_t reason;	   /* enum close_reason */
+	uint64_t bytes; /* clear text */
+	uint32_t hint;	/* conn_write_hint() */
+	uint32_t wasted : 30;	/* bytes written to nobody */
+	uint32_t want_room : 1; /* the service waits for it */
+	uint32_t unsent : 1;	/* the service's bytes wait here */
+};
+
+/* Our own end: conn_finish(). */
+enum conn_finish {
+	CONN_GOES_ON,
+	CONN_FINISHES, /* … as soon as the handshake is complete */
+	CONN_FINISHED, /* close_notify was written */
+};
+
+/* What the service knows of the end of all. */
+enum conn_told {
+	CONN_SERVED,
+	CONN_LOST,	/* ops->lost was called */
+	CONN_DELIVERED, /* … and the service is done */
+	CONN_TOLD,	/* ops->closed was called */
+};
+
+struct conn_close {
+	int64_t since;	 /* our side was closed */
+	uint32_t unsent; /* here and in the kernel at the last time-out */
+	uint8_t reason;	 /* enum close_reason */
+	uint8_t finish;	 /* enum conn_finish */
+	uint8_t told;	 /* enum conn_told */
+};
+
+struct conn_early {
+	struct conn_rest *kept;
+	uint32_t bytes;
+	bool try;      /* early data may still be read */
+	bool accepted; /* they were */
+	bool served;   /* … and are served at once */
+	bool hold;     /* conn_hold_early() was called */
+};
+
+/* In the lists of later.c. */
+struct conn_later {
+	bool again : 1;
+	bool recheck : 1;
+	bool due : 1;	  /* … in hub->recheck_due, that is */
+	bool service : 1; /* asked for it */
+};
+
+/*
+ * The file at the end of a line is the one that assigns it, and no other does:
+ * tests/checks/conn sees to that. Everybody may read.
+ */
+struct conn {
+	struct wire wire;		/* base/wire.c */
+	SSL *ssl;			/* conn.c */
+	struct conn_hub *hub;		/* conn.c */
+	const struct listener *listener; /* conn.c */
+	TAILQ_ENTRY(conn) link;		/* conn.c */
+	TAILQ_ENTRY(conn) again;	/* later.c */
+	TAILQ_ENTRY(conn) recheck;	/* later.c */
+	struct conn_input input;	/* input.c */
+	struct conn_output output;	/* output.c */
+	struct conn_close close;	/* close.c */
+	struct conn_early early;	/* early.c */
+	char *error;			/* log.c */
+	const char *backend;		/* log.c */
+	int64_t connect_us;		/* log.c */
+	uint64_t id;			/* conn.c */
+	int64_t started;		/* conn.c; times: µs, as hub->now */
+	int64_t active;			/* conn.c; something moved */
+	int64_t handshake_us;		/* handshake.c; -1: not complete */
+	struct conn_bound bound;	/* handshake.c */
+	uint32_t backends_failed;	/* log.c */
+	uint32_t deadline;		/* deadline.c; 0: not in the heap */
+	uint32_t rest_ms;		/* timeout.c; of conn_rest() */
 	union {
 		struct sockaddr sa;
 		struct sockaddr_in in4;
 		struct sockaddr_in6 in6;
-	} client;
+	} client;			/* conn.c */
+	struct conn_later later;	/* later.c */
+	bool begun : 1;			/* handshake.c; ops->begin was called */
+	uint8_t first : 2;		/* handshake.c; enum conn_first */
+	uint8_t state;			/* state.c; enum conn_state */
 	_Alignas(max_align_t) uint8_t service_state[];
 };
 
@@ -208,14 +244,30 @@ struct conn_hub {
 int conn_bio_setup(struct conn_hub *);
 void conn_bio_free(struct conn_hub *);
 
-/* io.c: between the socket and the scratch buffers */
+/* state.c */
+bool conn_may_move(enum conn_state from, enum conn_state to);
+void conn_move(struct conn *, enum conn_state);
+
+/* input.c */
+void conn_input_init(struct conn *);
 bool conn_input(struct conn *);
 void conn_input_discard(struct conn *);
 int conn_input_keep(struct conn *);
+void conn_input_drop(struct conn *);
+bool conn_input_record(struct conn *);
+void conn_input_fruitful(struct conn *);
+void conn_input_count(struct conn *, size_t);
+void conn_input_ended(struct conn *);
+void conn_input_unwanted(struct conn *);
+
+/* output.c */
+void conn_output_init(struct conn *);
 void conn_output_put(struct conn *, const void *, size_t);
 void conn_output_flush(struct conn *);
 void conn_output_unhold(struct conn *);
+void conn_output_drop(struct conn *);
 void conn_output_room(struct conn *);
+bool conn_give_room(struct conn *);
 
 /* bound.c: false when a ClientHello is too large. */
 bool conn_bound_take(struct conn_bound *, const uint8_t *, size_t, bool tls12);
@@ -236,17 +288,18 @@ void conn_recheck_own(struct conn *);
 void conn_event_cb(evutil_socket_t, short, void *);
 
 /* handshake.c, stream.c: what there is to do in these states */
+void conn_handshake_init(struct conn *);
 void conn_handshake(struct conn *);
 void conn_begin(struct conn *);
 void conn_stream(struct conn *);
 void conn_deliver(struct conn *, const uint8_t *, size_t);
+bool conn_wants_input(const struct conn *);
 
 /* early.c */
+void conn_early_init(struct conn *);
 int conn_early_read(struct conn *);
 void conn_early_count(const struct conn *);
 void conn_early_give(struct conn *);
-bool conn_wants_input(const struct conn *);
-bool conn_give_room(struct conn *);
 
 /* Nothing reaches the client any more. */
 static inline bool
@@ -255,12 +308,19 @@ conn_gone(const struct conn *c)
 	return c->wire.fd == -1 || c->wire.flags & WIRE_BROKEN;
 }
 
+/* The handshake was completed, whatever has become of it since. */
+static inline bool
+conn_is_ready(const struct conn *c)
+{
+	return c->handshake_us >= 0;
+}
+
 /* Whether the service may write, and be told of what comes. */
 static inline bool
 conn_serves(const struct conn *c)
 {
 	return c->state == CONN_OPEN ||
-	    (c->state == CONN_HANDSHAKE && c->flags & CONN_F_EARLY);
+	    (c->state == CONN_HANDSHAKE && c->early.served);
 }
 
 /*
@@ -271,35 +331,36 @@ static inline bool
 conn_delivers(const struct conn *c)
 {
 	return (c->state == CONN_LINGER || c->state == CONN_ORPHAN) &&
-	    c->listener->ops->lost != NULL && !(c->flags & CONN_F_TOLD) &&
-	    c->flags & (CONN_F_EARLY | CONN_F_READY);
+	    c->listener->ops->lost != NULL && c->close.told != CONN_TOLD &&
+	    (c->early.served || conn_is_ready(c));
 }
 
 /* Whether what is kept of the early data may go to the service. */
 static inline bool
 conn_early_due(const struct conn *c)
 {
-	return c->early != NULL && (conn_serves(c) || conn_delivers(c)) &&
-	    (!(c->flags & CONN_F_EARLY_HOLD) || c->flags & CONN_F_READY);
+	return c->early.kept != NULL &&
+	    (conn_serves(c) || conn_delivers(c)) &&
+	    (!c->early.hold || conn_is_ready(c));
 }
 
 /* It is not the client who is slow, but what the service does with its data. */
 static inline bool
 conn_held_up(const struct conn *c)
 {
-	return c->flags & CONN_F_PAUSED && !(c->flags & CONN_F_DISCARD);
+	return c->input.paused && !c->input.discard;
 }
 
 /* close.c */
-void conn_set_ssl_error(struct conn *);
 void conn_close_step(struct conn *);
+bool conn_close_moves(struct conn *);
+void conn_close_cut(struct conn *);
+void conn_close_missed(struct conn *);
 void conn_release(struct conn *);
 
 /* orphan.c: what is left to the service when the client is over */
 bool conn_orphan(struct conn *);
-void conn_deliver_step(struct conn *);
 void conn_hang_up(struct conn *);
-void conn_told(struct conn *);
 
 /* deadline.c */
 int conn_deadline_setup(struct conn_hub *);
@@ -313,5 +374,6 @@ void conn_timeout(struct conn *);
 
 /* log.c */
 void conn_log(struct conn *);
+void conn_set_ssl_error(struct conn *);
 
 #endif

@@ -22,6 +22,12 @@ static void take(struct conn *, size_t);
 static void keep(struct conn *, const uint8_t *, size_t);
 static void count(const struct conn *, enum tls_early);
 
+void
+conn_early_init(struct conn *c)
+{
+	c->early.try = tls_front_early_data(c->listener->tls);
+}
+
 /*
  * Read what there is. 1 when no more early data will come, and the handshake
  * can go on; otherwise as SSL_do_handshake().
@@ -40,7 +46,7 @@ conn_early_read(struct conn *c)
 		if (c->state != CONN_HANDSHAKE)
 			return -1; /* out of memory in conn_output_put() */
 		again = ret == SSL_READ_EARLY_DATA_SUCCESS;
-		if (!(c->flags & CONN_F_EARLY_IN) &&
+		if (!c->early.accepted &&
 		    SSL_get_early_data_status(c->ssl) ==
 		    SSL_EARLY_DATA_ACCEPTED) {
 			if (ret == SSL_READ_EARLY_DATA_ERROR &&
@@ -55,7 +61,7 @@ conn_early_read(struct conn *c)
 	} while (again && c->state == CONN_HANDSHAKE);
 	if (ret != SSL_READ_EARLY_DATA_FINISH)
 		return -1;
-	c->flags &= ~CONN_F_EARLY_TRY;
+	c->early.try = false;
 	tls_early_settle(c->ssl);
 	return 1;
 }
@@ -66,14 +72,14 @@ accepted(struct conn *c)
 {
 	const struct conn_ops *ops = c->listener->ops;
 
-	c->flags |= CONN_F_EARLY_IN;
+	c->early.accepted = true;
 	count(c, TLS_EARLY_ACCEPTED);
-	if (!(c->flags & CONN_F_BEGUN))
+	if (!c->begun)
 		conn_begin(c);
 	if (!ops->takes_early || tls_early_postponed(c->ssl) ||
 	    c->state != CONN_HANDSHAKE)
 		return;
-	c->flags |= CONN_F_EARLY;
+	c->early.served = true;
 	if (ops->early != NULL)
 		ops->early(c);
 }
@@ -81,10 +87,10 @@ accepted(struct conn *c)
 static void
 take(struct conn *c, size_t n)
 {
-	c->early_in += (uint32_t)n;
+	c->early.bytes += (uint32_t)n;
 	slot_add(c->hub->conf.slot, METRIC_EARLY_BYTES, n);
-	if (c->flags & CONN_F_EARLY && c->early == NULL &&
-	    !(c->flags & (CONN_F_PAUSED | CONN_F_EARLY_HOLD)))
+	if (c->early.served && c->early.kept == NULL && !c->input.paused &&
+	    !c->early.hold)
 		conn_deliver(c, c->hub->clear, n);
 	else
 		keep(c, c->hub->clear, n);
@@ -93,36 +99,36 @@ take(struct conn *c, size_t n)
 static void
 keep(struct conn *c, const uint8_t *buf, size_t n)
 {
-	size_t len = c->early != NULL ? c->early->len : 0;
-	struct conn_rest *early;
+	struct conn_rest *kept = c->early.kept;
+	size_t len = kept != NULL ? kept->len : 0;
 
-	if ((early = realloc(c->early, sizeof(*early) + len + n)) == NULL) {
+	if ((kept = realloc(kept, sizeof(*kept) + len + n)) == NULL) {
 		conn_close(c, CLOSE_NO_MEMORY);
 		return;
 	}
-	memcpy(early->data + len, buf, n);
-	early->pos = 0;
-	early->len = len + n;
-	c->early = early;
+	memcpy(kept->data + len, buf, n);
+	kept->pos = 0;
+	kept->len = len + n;
+	c->early.kept = kept;
 }
 
 /* Give the service what was kept for it, when it may have it. */
 void
 conn_early_give(struct conn *c)
 {
-	struct conn_rest *early = c->early;
+	struct conn_rest *kept = c->early.kept;
 
-	if (early == NULL || c->flags & CONN_F_PAUSED || !conn_early_due(c))
+	if (kept == NULL || c->input.paused || !conn_early_due(c))
 		return;
-	c->early = NULL;
-	conn_deliver(c, early->data, early->len);
-	free(early);
+	c->early.kept = NULL;
+	conn_deliver(c, kept->data, kept->len);
+	free(kept);
 }
 
 void
 conn_hold_early(struct conn *c)
 {
-	c->flags |= CONN_F_EARLY_HOLD;
+	c->early.hold = true;
 }
 
 /* At the end of a connection: refusals, whatever became of the handshake. */
@@ -137,7 +143,7 @@ conn_early_count(const struct conn *c)
 		slot_add(c->hub->conf.slot, METRIC_EARLY_OFFERED, 1);
 	early = tls_early(c->ssl);
 	if (early != TLS_EARLY_NONE && (early != TLS_EARLY_ACCEPTED ||
-		!(c->flags & CONN_F_EARLY_IN)))
+		!c->early.accepted))
 		count(c, early);
 }
 

@@ -10,10 +10,18 @@
 
 static int advance(struct conn *);
 static bool receive(struct conn *);
+static bool look_at(struct conn *);
+static void look_at_first(struct conn *);
 static void refuse_hello(struct conn *);
 static void fail(struct conn *);
 static void complete(struct conn *);
 static void cut(struct conn *);
+
+void
+conn_handshake_init(struct conn *c)
+{
+	c->handshake_us = -1;
+}
 
 void
 conn_handshake(struct conn *c)
@@ -41,7 +49,7 @@ conn_handshake(struct conn *c)
 		return;
 	}
 	/* An answer to the ClientHello: send it, then use the time it takes. */
-	if (hub->tx_len > 0 && !(c->flags & CONN_F_BEGUN)) {
+	if (hub->tx_len > 0 && !c->begun) {
 		conn_output_flush(c);
 		conn_begin(c);
 	}
@@ -50,15 +58,41 @@ conn_handshake(struct conn *c)
 static bool
 receive(struct conn *c)
 {
+	return conn_input(c) && look_at(c);
+}
+
+/* Before OpenSSL gets it. False when it will not. */
+static bool
+look_at(struct conn *c)
+{
 	struct conn_hub *hub = c->hub;
 
-	if (!conn_input(c))
-		return false;
+	if (c->first == CONN_UNHEARD)
+		look_at_first(c);
 	if (conn_bound_take(&c->bound, hub->in, hub->in_len,
 		SSL_version(c->ssl) < TLS1_3_VERSION))
 		return true;
 	refuse_hello(c);
 	return false;
+}
+
+/*
+ * A record of TLS begins with its type, 20 to 23, and 3 as major version. A
+ * ClientHello may also come as SSL 2.0 had it (RFC 5246 E.2): a length with the
+ * highest bit set, 1 for client_hello, the version.
+ */
+static void
+look_at_first(struct conn *c)
+{
+	const struct conn_hub *hub = c->hub;
+
+	c->first = CONN_TLS;
+	if (hub->in_len > 4 && hub->in[0] & 0x80 && hub->in[2] == 1 &&
+	    (hub->in[3] == 3 || (hub->in[3] == 0 && hub->in[4] == 2)))
+		c->first = CONN_SSLV2;
+	else if (hub->in[0] < 20 || hub->in[0] > 23 ||
+	    (hub->in_len > 1 && hub->in[1] != 3))
+		c->first = CONN_NOT_TLS;
 }
 
 /* As OpenSSL does with larger ones: an alert, illegal_parameter. */
@@ -70,7 +104,7 @@ refuse_hello(struct conn *c)
 
 	conn_output_put(c, alert, sizeof(alert));
 	conn_set_error(c, "ClientHello larger than %u bytes", CONN_HELLO_MAX);
-	conn_abort(c, c->flags & CONN_F_NOT_TLS ? CLOSE_NOT_TLS :
+	conn_abort(c, c->first == CONN_NOT_TLS ? CLOSE_NOT_TLS :
 	    CLOSE_HANDSHAKE);
 }
 
@@ -82,7 +116,7 @@ advance(struct conn *c)
 
 	tls_error_clear();
 	ret = 1;
-	if (c->flags & CONN_F_EARLY_TRY)
+	if (c->early.try)
 		ret = conn_early_read(c);
 	if (ret != 1 || c->state != CONN_HANDSHAKE)
 		return ret;
@@ -94,17 +128,17 @@ static void
 fail(struct conn *c)
 {
 	tls_failed(c->ssl);
-	if (c->flags & CONN_F_SSLV2)
+	if (c->first == CONN_SSLV2)
 		conn_set_error(c, "hello in the form of SSL 2.0");
 	conn_set_ssl_error(c);
-	conn_abort(c, c->flags & CONN_F_NOT_TLS ? CLOSE_NOT_TLS :
+	conn_abort(c, c->first == CONN_NOT_TLS ? CLOSE_NOT_TLS :
 	    CLOSE_HANDSHAKE);
 }
 
 void
 conn_begin(struct conn *c)
 {
-	c->flags |= CONN_F_BEGUN;
+	c->begun = true;
 	if (c->state == CONN_HANDSHAKE && c->listener->ops->begin != NULL)
 		c->listener->ops->begin(c);
 }
@@ -115,7 +149,7 @@ complete(struct conn *c)
 	const struct conn_ops *ops = c->listener->ops;
 	enum metric m;
 
-	if (!(c->flags & CONN_F_BEGUN))
+	if (!c->begun)
 		conn_begin(c);
 	if (c->state != CONN_HANDSHAKE)
 		return;
@@ -125,13 +159,12 @@ complete(struct conn *c)
 	if (tls_ticket_too_large(c->ssl))
 		slot_add(c->hub->conf.slot, METRIC_TICKETS_TOO_LARGE, 1);
 	c->handshake_us = c->hub->now - c->started;
-	c->flags |= CONN_F_READY;
-	c->state = CONN_OPEN;
-	c->barren = 0;
+	conn_move(c, CONN_OPEN);
+	conn_input_fruitful(c);
 	c->hub->only_tickets = SSL_version(c->ssl) >= TLS1_3_VERSION;
 	if (ops->ready != NULL)
 		ops->ready(c);
-	if (c->flags & CONN_F_FINISH_LATER)
+	if (c->close.finish == CONN_FINISHES)
 		conn_finish(c);
 	if (c->hub->draining && c->state == CONN_OPEN && ops->drain != NULL)
 		ops->drain(c);
@@ -140,11 +173,11 @@ complete(struct conn *c)
 static void
 cut(struct conn *c)
 {
-	if (!(c->flags & CONN_F_HEARD)) {
+	if (c->first == CONN_UNHEARD) {
 		conn_close(c, CLOSE_CLIENT_GONE);
 		return;
 	}
 	conn_set_error(c, "in the handshake");
-	conn_close(c, c->flags & CONN_F_NOT_TLS ? CLOSE_NOT_TLS :
+	conn_close(c, c->first == CONN_NOT_TLS ? CLOSE_NOT_TLS :
 	    CLOSE_CLIENT_ABORT);
 }

@@ -20,16 +20,16 @@ conn_info(struct conn *c, struct conn_info *info)
 	info->session_worker = -1;
 	addr_format(&c->client.sa, sizeof(c->client), info->client,
 	    sizeof(info->client));
-	if (c->ssl == NULL || !(c->flags & CONN_F_HEARD))
+	if (c->ssl == NULL || c->first == CONN_UNHEARD)
 		return;
 	info->sni = tls_server_name(c->ssl);
 	if (tls_certificate_title(c->ssl) != NULL)
 		info->certificate = tls_certificate_title(c->ssl);
 	info->client_certificate = tls_client_verdict(c->ssl);
 	info->early = tls_early_name(tls_early(c->ssl));
-	info->early_in = c->early_in;
+	info->early_in = c->early.bytes;
 	info->version = tls_negotiated(c->ssl);
-	if (c->flags & (CONN_F_READY | CONN_F_EARLY))
+	if (conn_is_ready(c) || c->early.served)
 		handshake_info(c, info);
 }
 

@@ -44,11 +44,11 @@ conn_later_free(struct conn_hub *hub)
 void
 conn_later_remove(struct conn *c)
 {
-	if (c->flags & CONN_F_AGAIN)
+	if (c->later.again)
 		TAILQ_REMOVE(&c->hub->again, c, again);
-	if (c->flags & CONN_F_RECHECK)
+	if (c->later.recheck)
 		TAILQ_REMOVE(recheck_list(c), c, recheck);
-	c->flags &= ~(CONN_F_AGAIN | CONN_F_RECHECK);
+	c->later.again = c->later.recheck = false;
 }
 
 /*
@@ -60,11 +60,11 @@ conn_again(struct conn *c)
 {
 	struct conn_hub *hub = c->hub;
 
-	if (c->flags & CONN_F_AGAIN)
+	if (c->later.again)
 		return;
 	if (TAILQ_EMPTY(&hub->again))
 		event_add(&hub->again_ev, &at_once);
-	c->flags |= CONN_F_AGAIN;
+	c->later.again = true;
 	TAILQ_INSERT_TAIL(&hub->again, c, again);
 }
 
@@ -77,7 +77,7 @@ again_cb(evutil_socket_t fd, short what, void *arg)
 	last = TAILQ_LAST(&hub->again, conn_list);
 	while ((c = TAILQ_FIRST(&hub->again)) != NULL) {
 		TAILQ_REMOVE(&hub->again, c, again);
-		c->flags &= ~CONN_F_AGAIN;
+		c->later.again = false;
 		conn_enter(c);
 		conn_leave(c);
 		if (c == last)
@@ -90,7 +90,7 @@ again_cb(evutil_socket_t fd, short what, void *arg)
 void
 conn_recheck(struct conn *c)
 {
-	c->flags |= CONN_F_RECHECK_SERVICE;
+	c->later.service = true;
 	recheck_put(c);
 }
 
@@ -98,7 +98,7 @@ conn_recheck(struct conn *c)
 void
 conn_recheck_own(struct conn *c)
 {
-	if (c->wire.flags & WIRE_DOUBT || c->held != NULL)
+	if (c->wire.flags & WIRE_DOUBT || c->output.held != NULL)
 		recheck_put(c);
 }
 
@@ -107,19 +107,18 @@ recheck_put(struct conn *c)
 {
 	struct conn_hub *hub = c->hub;
 
-	if (c->flags & CONN_F_RECHECK)
+	if (c->later.recheck)
 		return;
 	if (TAILQ_EMPTY(&hub->recheck) && TAILQ_EMPTY(&hub->recheck_due))
 		event_add(&hub->recheck_ev, &a_while);
-	c->flags |= CONN_F_RECHECK;
+	c->later.recheck = true;
 	TAILQ_INSERT_TAIL(&hub->recheck, c, recheck);
 }
 
 static struct conn_list *
 recheck_list(const struct conn *c)
 {
-	return c->flags & CONN_F_RECHECK_DUE ? &c->hub->recheck_due :
-					       &c->hub->recheck;
+	return c->later.due ? &c->hub->recheck_due : &c->hub->recheck;
 }
 
 /* Those that have waited a while are due now, and looked at bit by bit. */
@@ -132,7 +131,7 @@ recheck_cb(evutil_socket_t fd, short what, void *arg)
 
 	if (TAILQ_EMPTY(&hub->recheck_due)) {
 		TAILQ_FOREACH(c, &hub->recheck, recheck)
-			c->flags |= CONN_F_RECHECK_DUE;
+			c->later.due = true;
 		TAILQ_CONCAT(&hub->recheck_due, &hub->recheck, recheck);
 	}
 	for (share = RECHECK_SHARE; share > 0; share--) {
@@ -140,9 +139,9 @@ recheck_cb(evutil_socket_t fd, short what, void *arg)
 		if (c == NULL)
 			break;
 		TAILQ_REMOVE(&hub->recheck_due, c, recheck);
-		c->flags &= ~(CONN_F_RECHECK | CONN_F_RECHECK_DUE);
-		if (c->wire.flags & WIRE_DOUBT || c->held != NULL ||
-		    c->flags & CONN_F_RECHECK_SERVICE)
+		c->later.recheck = c->later.due = false;
+		if (c->wire.flags & WIRE_DOUBT || c->output.held != NULL ||
+		    c->later.service)
 			look_again(c);
 	}
 	if (!TAILQ_EMPTY(&hub->recheck_due))
@@ -154,12 +153,12 @@ recheck_cb(evutil_socket_t fd, short what, void *arg)
 static void
 look_again(struct conn *c)
 {
-	bool service = c->flags & CONN_F_RECHECK_SERVICE;
+	bool service = c->later.service;
 
 	conn_enter(c);
 	conn_output_unhold(c);
 	wire_look_again(&c->wire);
-	c->flags &= ~CONN_F_RECHECK_SERVICE;
+	c->later.service = false;
 	if (service && (conn_serves(c) || conn_delivers(c)) &&
 	    c->listener->ops->recheck != NULL)
 		c->listener->ops->recheck(c);

@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The log line of a connection, written when it closes. Its fields are rows of
- * log_fields.def. Worker.
+ * The log line of a connection, written when it closes, and what is noted for
+ * it before. Its fields are rows of log_fields.def. Worker.
  */
 #include "config.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
 
 #include "base/log.h"
 #include "conn/conn_int.h"
 #include "conn/kv.h"
+#include "tls/tls.h"
 
 enum field {
 #define X(ID, name, doc) FIELD_##ID,
@@ -32,7 +37,7 @@ conn_log(struct conn *c)
 	bool noise;
 
 	/* Health checks of load balancers look like this. */
-	noise = c->reason == CLOSE_CLIENT_GONE;
+	noise = c->close.reason == CLOSE_CLIENT_GONE;
 	if (!c->hub->conf.log_connections ||
 	    !log_enabled(noise ? LOGLVL_DEBUG : LOGLVL_INFO))
 		return;
@@ -77,21 +82,54 @@ put_fields(struct kv *kv, struct conn *c)
 static void
 put_end(struct kv *kv, const struct conn *c)
 {
-	bool ready = c->flags & CONN_F_READY;
-
 	kv_text(kv, names[FIELD_BACKEND], c->backend);
 	if (c->backends_failed > 0)
 		kv_number(kv, names[FIELD_BACKEND_FAILED], c->backends_failed);
 	else
 		kv_text(kv, names[FIELD_BACKEND_FAILED],
 		    c->backend != NULL ? "0" : NULL);
-	kv_ms(kv, names[FIELD_HANDSHAKE_MS], ready ? c->handshake_us : -1);
+	kv_ms(kv, names[FIELD_HANDSHAKE_MS], c->handshake_us);
 	kv_ms(kv, names[FIELD_CONNECT_MS],
 	    c->backend != NULL ? c->connect_us : -1);
 	kv_ms(kv, names[FIELD_TOTAL_MS], c->hub->now - c->started);
-	kv_number(kv, names[FIELD_IN], c->in);
-	kv_number(kv, names[FIELD_EARLY_IN], c->early_in);
-	kv_number(kv, names[FIELD_OUT], c->out_bytes);
-	kv_text(kv, names[FIELD_CLOSE], close_reason_name(c->reason));
+	kv_number(kv, names[FIELD_IN], c->input.bytes);
+	kv_number(kv, names[FIELD_EARLY_IN], c->early.bytes);
+	kv_number(kv, names[FIELD_OUT], c->output.bytes);
+	kv_text(kv, names[FIELD_CLOSE], close_reason_name(c->close.reason));
 	kv_text(kv, names[FIELD_ERROR], c->error);
+}
+
+void
+conn_set_error(struct conn *c, const char *fmt, ...)
+{
+	char text[256], *p;
+	va_list ap;
+
+	if (c->error != NULL)
+		return;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	for (p = text; *p != '\0'; p++)
+		if (*p == ' ')
+			*p = '_';
+	c->error = strdup(text);
+}
+
+void
+conn_set_ssl_error(struct conn *c)
+{
+	char text[128];
+
+	tls_error_text(text, sizeof(text));
+	conn_set_error(c, "%s", text);
+}
+
+void
+conn_set_backend(struct conn *c, const char *name, int64_t connect_us,
+    unsigned failed)
+{
+	c->backend = name;
+	c->connect_us = connect_us;
+	c->backends_failed = failed;
 }

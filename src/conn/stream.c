@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Clear text between OpenSSL and the service, with back-pressure both ways.
- * Worker.
+ * What the client sends once the connection is open: records to clear text for
+ * the service, as far as that takes it, and then the end. Worker.
  */
 #include "config.h"
 
@@ -11,11 +11,8 @@
 static bool takes_input(const struct conn *);
 static void read_records(struct conn *);
 static void end_of_input(struct conn *);
-static enum close_reason cut_reason(const struct conn *);
 static bool left_both_ways(const struct conn *);
 static bool closed_by_client(const struct conn *);
-static void waste(struct conn *, size_t);
-static bool room(const struct conn *);
 
 /* Read all that is there and wanted; events go up. */
 void
@@ -30,7 +27,7 @@ conn_stream(struct conn *c)
 	    (hub->in_len == 0 && c->wire.flags & WIRE_EOF)))
 		end_of_input(c);
 	/* What comes after close_notify is nothing; a reset says something. */
-	if (c->state == CONN_OPEN && c->flags & CONN_F_ENDED) {
+	if (c->state == CONN_OPEN && c->input.ended) {
 		conn_input_discard(c);
 		if (left_both_ways(c))
 			conn_finish(c);
@@ -56,7 +53,7 @@ left_both_ways(const struct conn *c)
 static bool
 takes_input(const struct conn *c)
 {
-	if (c->state != CONN_OPEN || c->flags & CONN_F_ENDED)
+	if (c->state != CONN_OPEN || c->input.ended)
 		return false;
 	if (conn_held_up(c))
 		return false;
@@ -73,8 +70,7 @@ closed_by_client(const struct conn *c)
 bool
 conn_wants_input(const struct conn *c)
 {
-	if (c->state == CONN_OPEN && !(c->flags & CONN_F_ENDED) &&
-	    !takes_input(c))
+	if (c->state == CONN_OPEN && !c->input.ended && !takes_input(c))
 		return false;
 	return c->hub->in_len > 0 || c->wire.flags & WIRE_READABLE;
 }
@@ -98,7 +94,7 @@ read_records(struct conn *c)
 		tls_error_clear();
 		if (SSL_read_ex(c->ssl, hub->clear + len,
 			CONN_CLEAR_SIZE - len, &n) == 1) {
-			c->barren = 0;
+			conn_input_fruitful(c);
 			len += n;
 			continue;
 		}
@@ -107,7 +103,7 @@ read_records(struct conn *c)
 			break;
 	}
 	fatal = error != SSL_ERROR_WANT_READ && error != SSL_ERROR_ZERO_RETURN;
-	if (fatal && c->barren > CONN_BARREN_MAX)
+	if (fatal && c->input.barren > CONN_BARREN_MAX)
 		conn_set_error(c, "too many records without data");
 	/* The service may call OpenSSL, which would lose the reason. */
 	if (fatal)
@@ -124,10 +120,9 @@ conn_deliver(struct conn *c, const uint8_t *buf, size_t len)
 {
 	const struct conn_ops *ops = c->listener->ops;
 
-	c->in += len;
-	slot_add(c->hub->conf.slot, METRIC_BYTES_IN, len);
-	if ((conn_serves(c) || conn_delivers(c)) &&
-	    !(c->flags & CONN_F_DISCARD) && ops->data != NULL)
+	conn_input_count(c, len);
+	if ((conn_serves(c) || conn_delivers(c)) && !c->input.discard &&
+	    ops->data != NULL)
 		ops->data(c, buf, len);
 }
 
@@ -138,10 +133,10 @@ end_of_input(struct conn *c)
 	bool orderly;
 
 	orderly = closed_by_client(c);
-	c->flags |= CONN_F_ENDED;
-	if (!orderly && !(c->flags & CONN_F_FINISHED))
-		c->reason = cut_reason(c);
-	if (c->flags & CONN_F_DISCARD)
+	conn_input_ended(c);
+	if (!orderly)
+		conn_close_cut(c);
+	if (c->input.discard)
 		return;
 	if (!orderly && c->wire.flags & (WIRE_RESET | WIRE_BROKEN))
 		return;
@@ -149,122 +144,4 @@ end_of_input(struct conn *c)
 		c->listener->ops->eof(c, orderly);
 	else
 		conn_finish(c);
-}
-
-/*
- * Most programs close without a word when they have what they wanted: that is
- * an abort only if something was on its way to the client, or comes later. A
- * reset tells nothing of that: a client that has read no ticket sends it, too.
- */
-static enum close_reason
-cut_reason(const struct conn *c)
-{
-	bool missed = c->flags & CONN_F_UNSENT || c->wire.out != NULL ||
-	    (c->wire.flags & WIRE_RESET && c->out_bytes > 0);
-
-	return missed ? CLOSE_CLIENT_ABORT : CLOSE_CLIENT_CLOSED;
-}
-
-bool
-conn_write(struct conn *c, const void *buf, size_t len)
-{
-	struct conn_hub *hub = c->hub;
-	const uint8_t *p = buf;
-	size_t n, left;
-
-	if (c->reason == CLOSE_CLIENT_CLOSED)
-		c->reason = CLOSE_CLIENT_ABORT;
-	if (conn_gone(c) || c->state >= CONN_LINGER)
-		waste(c, len);
-	if (!conn_serves(c) ||
-	    c->flags & (CONN_F_FINISHED | CONN_F_FINISH_LATER))
-		return false;
-	c->flags |= CONN_F_UNSENT;
-	hub->share_write -= len < hub->share_write ? len : hub->share_write;
-	if (conn_gone(c))
-		return conn_has_room(c); /* to nobody */
-	for (left = len; left > 0; left -= n, p += n) {
-		tls_error_clear();
-		if (!(c->state == CONN_OPEN ? SSL_write_ex(c->ssl, p, left, &n) :
-			SSL_write_early_data(c->ssl, p, left, &n))) {
-			if (SSL_get_error(c->ssl, 0) == SSL_ERROR_WANT_READ)
-				conn_set_error(c, "the client sends a message "
-				    "in pieces");
-			conn_set_ssl_error(c);
-			conn_abort(c, CLOSE_PROTOCOL);
-			return false;
-		}
-	}
-	c->out_bytes += len;
-	slot_add(hub->conf.slot, METRIC_BYTES_OUT, len);
-	if (hub->tx_len >= c->hint)
-		conn_output_flush(c);
-	return conn_has_room(c);
-}
-
-static void
-waste(struct conn *c, size_t len)
-{
-	if (!conn_wasted(c))
-		c->wasted += len < CONN_WASTE_MAX ? (uint32_t)len :
-		    CONN_WASTE_MAX;
-}
-
-bool
-conn_wasted(const struct conn *c)
-{
-	return c->wasted >= CONN_WASTE_MAX;
-}
-
-size_t
-conn_write_hint(const struct conn *c)
-{
-	return c->hint;
-}
-
-bool
-conn_has_room(struct conn *c)
-{
-	if (room(c))
-		return true;
-	c->flags |= CONN_F_WANT_ROOM;
-	return false;
-}
-
-static bool
-room(const struct conn *c)
-{
-	return conn_serves(c) &&
-	    !(c->flags & (CONN_F_FINISHED | CONN_F_FINISH_LATER)) &&
-	    c->wire.out == NULL && c->hub->share_write > 0;
-}
-
-/* Tell the service if it waits for room. Returns whether it was told. */
-bool
-conn_give_room(struct conn *c)
-{
-	if (!(c->flags & CONN_F_WANT_ROOM))
-		return false;
-	if (room(c)) {
-		c->flags &= ~CONN_F_WANT_ROOM;
-		if (c->listener->ops->room != NULL)
-			c->listener->ops->room(c);
-		return true;
-	}
-	if (c->hub->share_write == 0)
-		conn_again(c);
-	return false;
-}
-
-void
-conn_pause(struct conn *c)
-{
-	c->flags |= CONN_F_PAUSED;
-	c->take = c->take / 4 > CONN_TAKE_MIN ? c->take / 4 : CONN_TAKE_MIN;
-}
-
-void
-conn_resume(struct conn *c)
-{
-	c->flags &= ~CONN_F_PAUSED;
 }

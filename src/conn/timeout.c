@@ -5,10 +5,8 @@
  */
 #include "config.h"
 
-#include "base/fd.h"
 #include "conn/conn_int.h"
 
-static bool moves(struct conn *);
 static int64_t rest_at(const struct conn *);
 static enum close_reason current(const struct conn *, int64_t *);
 
@@ -47,31 +45,9 @@ conn_timeout(struct conn *c)
 		return;
 	}
 	conn_enter(c);
-	if (!moves(c))
+	if (!conn_close_moves(c))
 		conn_close(c, reason);
 	conn_leave(c);
-}
-
-/*
- * The kernel does not tell of its progress with our output: is there less of
- * it, here and there, than a time-out ago? At the first look nobody knows.
- */
-static bool
-moves(struct conn *c)
-{
-	uint32_t before = c->unsent;
-	int n;
-
-	if (c->state == CONN_ORPHAN ||
-	    !(c->state == CONN_LINGER || c->wire.flags & WIRE_SHUT))
-		return false;
-	n = fd_unsent(c->wire.fd);
-	c->unsent = n > 0 ? (uint32_t)n : 0;
-	c->unsent += (uint32_t)wire_waits(&c->wire);
-	if (c->unsent == 0 || (before != 0 && c->unsent >= before))
-		return false;
-	c->shut = c->active = c->hub->now;
-	return true;
 }
 
 static enum close_reason
@@ -86,16 +62,16 @@ current(const struct conn *c, int64_t *at)
 		from = c->started;
 		ms = conf->handshake_timeout;
 	} else if (c->state == CONN_LINGER) {
-		reason = c->reason;
-		from = c->shut;
+		reason = c->close.reason;
+		from = c->close.since;
 		ms = conf->shutdown_timeout;
 	} else if (c->state == CONN_ORPHAN) {
-		reason = c->reason;
+		reason = c->close.reason;
 		from = c->active;
 		ms = conf->idle_timeout;
 	} else if (c->wire.flags & WIRE_SHUT && !conn_held_up(c)) {
 		reason = CLOSE_SHUTDOWN_TIMEOUT;
-		from = c->flags & CONN_F_DISCARD ? c->shut : c->active;
+		from = c->input.discard ? c->close.since : c->active;
 		ms = conf->shutdown_timeout;
 	} else {
 		reason = CLOSE_IDLE_TIMEOUT;

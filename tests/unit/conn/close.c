@@ -236,7 +236,7 @@ START_TEST(held_up)
 	ck_assert_int_eq(conn_timeout_at(c) - c->active, shutdown * 1000);
 	conn_pause(c);
 	conn_end(c);
-	ck_assert_int_eq(conn_timeout_at(c) - c->shut, shutdown * 1000);
+	ck_assert_int_eq(conn_timeout_at(c) - c->close.since, shutdown * 1000);
 }
 END_TEST
 

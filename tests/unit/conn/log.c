@@ -230,7 +230,7 @@ START_TEST(not_delivered)
 	server->deaf = true;
 	peer_send_noise(client, 16u << 20, 1);
 	c = the_conn();
-	wait_for(c->flags & CONN_F_PAUSED);
+	wait_for(c->input.paused);
 	conn_enter(c);
 	conn_close(c, CLOSE_PROTOCOL);
 	conn_leave(c);

@@ -77,7 +77,7 @@ START_TEST(back_pressure)
 	peer_send_noise(client, 16u << 20, 1);
 	peer_send_noise(server, 16u << 20, 2);
 	c = the_conn();
-	wait_for(c->flags & CONN_F_PAUSED && c->wire.out != NULL);
+	wait_for(c->input.paused && c->wire.out != NULL);
 	turn_for(100);
 	ck_assert_uint_lt(client->wire.pos, 16u << 20);
 	ck_assert_uint_lt(server->wire.pos, 16u << 20);
@@ -107,7 +107,7 @@ START_TEST(small)
 	leg = conn_state(the_conn());
 	ck_assert_ptr_null(leg->pending);
 	ck_assert_ptr_null(the_conn()->wire.out);
-	ck_assert_ptr_null(the_conn()->rest);
+	ck_assert_ptr_null(the_conn()->input.rest);
 }
 END_TEST
 
@@ -187,7 +187,7 @@ START_TEST(ticket_with_answer)
 	peer_send_text(client, "ping");
 	wait_for((server = backend_accept(&backends[0])) != NULL);
 	wait_for(peer_got(server, "ping"));
-	ck_assert_ptr_nonnull(the_conn()->held);
+	ck_assert_ptr_nonnull(the_conn()->output.held);
 	ck_assert_ptr_null(client->session);
 	if (_i == 0) {
 		peer_send_text(server, "pong");
@@ -210,7 +210,7 @@ START_TEST(ticket_with_answer)
 		ck_assert(client->closed && client->session != NULL);
 		return;
 	}
-	ck_assert_ptr_null(the_conn()->held);
+	ck_assert_ptr_null(the_conn()->output.held);
 }
 END_TEST
 
@@ -236,7 +236,7 @@ START_TEST(ticket_with_key_update)
 	client->mute = false;
 	wait_for((server = backend_accept(&backends[0])) != NULL);
 	wait_for(peer_got(server, "ping"));
-	ck_assert_ptr_null(the_conn()->held);
+	ck_assert_ptr_null(the_conn()->output.held);
 	wait_for(client->session != NULL);
 	peer_send_text(server, "pong");
 	wait_for(peer_got(client, "pong"));
@@ -255,7 +255,7 @@ START_TEST(ticket_at_once)
 		peer_send_text(client, "ping");
 	wait_for((server = backend_accept(&backends[0])) != NULL);
 	wait_for(client->connected && client->session != NULL);
-	ck_assert_ptr_null(the_conn()->held);
+	ck_assert_ptr_null(the_conn()->output.held);
 }
 END_TEST
 

@@ -191,7 +191,7 @@ START_TEST(backend_never_reads)
 	pair(false);
 	server->deaf = true;
 	peer_send_noise(client, 16u << 20, 1);
-	wait_for(the_conn()->flags & CONN_F_PAUSED);
+	wait_for(the_conn()->input.paused);
 	if (_i == 1)
 		peer_reset(client);
 	wait_for(conn_hub_count(world.hub) == 0);
@@ -210,7 +210,7 @@ START_TEST(backend_answers_nobody)
 	server->deaf = true;
 	peer_send_noise(client, 16u << 20, 1);
 	c = the_conn();
-	wait_for(c->flags & CONN_F_PAUSED);
+	wait_for(c->input.paused);
 	if (_i == 0) {
 		conn_enter(c);
 		conn_close(c, CLOSE_PROTOCOL);
@@ -256,7 +256,7 @@ START_TEST(client_cut_before_connect)
 	ck_assert_int_eq(addr_parse(backends[0].text, &addr, NULL, &err), 0);
 	fd = fill_one(&addr);
 	client = client_connect(NULL);
-	wait_for(the_conn()->flags & CONN_F_READY);
+	wait_for(conn_is_ready(the_conn()));
 	wait_for(client->session != NULL);
 	if (_i == 0) {
 		peer_drop(client);
@@ -315,8 +315,8 @@ START_TEST(early_then_cut)
 	server->deaf = true;
 	ck_assert_int_eq(setsockopt(leg->fd, SOL_SOCKET, SO_SNDBUF, &tiny,
 	    sizeof(tiny)), 0);
-	wait_for(leg->pending != NULL && the_conn()->early_in == 2 * len);
-	ck_assert_ptr_nonnull(the_conn()->early);
+	wait_for(leg->pending != NULL && the_conn()->early.bytes == 2 * len);
+	ck_assert_ptr_nonnull(the_conn()->early.kept);
 	leave(_i / 2);
 	turn_for(20);
 	ck_assert_int_eq(the_conn()->state, CONN_ORPHAN);
@@ -410,7 +410,7 @@ START_TEST(early_answer)
 	pair(_i == 1);
 	server->deaf = true;
 	peer_send_noise(client, 16u << 20, 1);
-	wait_for(the_conn()->flags & CONN_F_PAUSED);
+	wait_for(the_conn()->input.paused);
 	peer_send_noise(server, 50000, 2);
 	wait_for(server->wire.pos == server->wire.len);
 	peer_drop(server);

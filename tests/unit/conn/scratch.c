@@ -61,13 +61,13 @@ START_TEST(paused_beside_busy)
 	wait_for(paused->connected);
 	turn_for(5);
 	c = the_conn();
-	ck_assert_ptr_nonnull(c->rest);
+	ck_assert_ptr_nonnull(c->input.rest);
 	ck_assert_uint_eq(record.len, 0);
 	busy = client_connect(NULL);
 	peer_send_noise(busy, EACH, 2);
 	wait_for(record.len == EACH);
 	ck_assert(is_noise(record.data, EACH, 2));
-	ck_assert_ptr_nonnull(c->rest);
+	ck_assert_ptr_nonnull(c->input.rest);
 	record.len = 0;
 	conn_enter(c);
 	conn_resume(c);

@@ -106,7 +106,7 @@ START_TEST(idle_owns_nothing)
 	wait_for(p->in.len == LOTS);
 	c = the_conn();
 	wait_for(c->wire.out == NULL);
-	ck_assert_ptr_null(c->rest);
+	ck_assert_ptr_null(c->input.rest);
 	ck_assert(peer_got_noise(p, LOTS, 3));
 }
 END_TEST
@@ -124,7 +124,7 @@ START_TEST(deaf_client)
 	p->deaf = true;
 	peer_send_noise(p, LOTS, 4);
 	c = the_conn();
-	wait_for(c->flags & CONN_F_PAUSED && c->wire.out != NULL);
+	wait_for(c->input.paused && c->wire.out != NULL);
 	turn_for(20);
 	in = metric(METRIC_BYTES_IN);
 	ck_assert_uint_lt(in, LOTS);
@@ -335,10 +335,10 @@ START_TEST(too_many_records)
 	world_open(&record_ops);
 	p = client_connect(&how);
 	wait_for(strcmp(record.events, "br") == 0);
-	the_conn()->barren = CONN_BARREN_MAX;
+	the_conn()->input.barren = CONN_BARREN_MAX;
 	peer_send_text(p, "x");
 	wait_for(record.len == 1);
-	the_conn()->barren = CONN_BARREN_MAX + 1;
+	the_conn()->input.barren = CONN_BARREN_MAX + 1;
 	peer_send_text(p, "x");
 	wait_for(p->eof);
 	ck_assert_int_eq(p->alert, SSL_AD_RECORD_OVERFLOW);
