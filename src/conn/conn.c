@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * A connection's events: made, entered, served, left. What is to be done in
- * each state is in handshake.c, stream.c and close.c. Worker.
+ * each state is in preface.c, handshake.c, stream.c and close.c. Worker.
  *
  * Everything that happens to a connection happens between conn_enter() and
  * conn_leave(). Services are called there and may close it at any time; it is
@@ -212,6 +212,8 @@ conn_leave(struct conn *c)
 static bool
 step(struct conn *c)
 {
+	if (c->state == CONN_PREFACE)
+		conn_preface(c);
 	if (c->state == CONN_HANDSHAKE)
 		conn_handshake(c);
 	conn_early_give(c);

@@ -96,10 +96,26 @@ struct conn_ops {
 	void (*closed)(struct conn *);
 };
 
+/* What a listener finds in the bytes that come before TLS. */
+enum preface {
+	PREFACE_MORE,	/* not enough of them yet */
+	PREFACE_DONE,	/* all there */
+	PREFACE_REFUSE, /* not what it should be: CLOSE_HANDSHAKE */
+};
+
 /* A listener: what all connections accepted there have in common. */
 struct listener {
 	const struct conf_listen *conf;
 	struct tls_front *tls;
+	/*
+	 * NULL: TLS is all that there is. Otherwise a client sends something
+	 * else before it. Called with all that has come so far, each time that
+	 * there is more; with PREFACE_DONE *used is how much of it was not TLS.
+	 * It may call conn_set_error(), and nothing else. handshake_timeout
+	 * counts from the beginning.
+	 */
+	enum preface (*preface)(struct conn *, const uint8_t *, size_t len,
+	    size_t *used);
 	const struct conn_ops *ops;
 	void *service; /* from ops->setup */
 };

@@ -66,8 +66,12 @@
  */
 #define CONN_HELLO_MAX (32u << 10)
 
+/* More than this nobody says before TLS: the PROXY protocol, say. */
+#define CONN_PREFACE_MAX (32u << 10)
+
 /* What follows what: state.c, and a picture in HACKING. */
 enum conn_state {
+	CONN_PREFACE, /* something comes before TLS, or may */
 	CONN_HANDSHAKE,
 	CONN_OPEN,   /* clear text may go both ways */
 	CONN_LINGER, /* broken: our output goes out, input goes nowhere */
@@ -251,6 +255,7 @@ void conn_move(struct conn *, enum conn_state);
 /* input.c */
 void conn_input_init(struct conn *);
 bool conn_input(struct conn *);
+bool conn_input_more(struct conn *);
 void conn_input_discard(struct conn *);
 int conn_input_keep(struct conn *);
 void conn_input_drop(struct conn *);
@@ -287,8 +292,10 @@ void conn_recheck_own(struct conn *);
 /* conn.c */
 void conn_event_cb(evutil_socket_t, short, void *);
 
-/* handshake.c, stream.c: what there is to do in these states */
+/* preface.c, handshake.c, stream.c: what there is to do in these states */
+void conn_preface(struct conn *);
 void conn_handshake_init(struct conn *);
+void conn_handshake_begin(struct conn *);
 void conn_handshake(struct conn *);
 void conn_begin(struct conn *);
 void conn_stream(struct conn *);

@@ -23,6 +23,15 @@ conn_handshake_init(struct conn *c)
 	c->handshake_us = -1;
 }
 
+/* What was before it has left in hub->in what belongs to it. */
+void
+conn_handshake_begin(struct conn *c)
+{
+	conn_move(c, CONN_HANDSHAKE);
+	if (c->hub->in_len > 0)
+		(void)look_at(c);
+}
+
 void
 conn_handshake(struct conn *c)
 {

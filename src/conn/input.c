@@ -3,7 +3,7 @@
  * What comes from a client (struct conn_input): ciphertext from the socket to
  * the hub's scratch buffer, in as few system calls as the kernel allows, and
  * with memory of the connection's own only for what nobody takes yet. What is
- * done with it is in handshake.c and stream.c. Worker.
+ * done with it is in preface.c, handshake.c and stream.c. Worker.
  */
 #include "config.h"
 
@@ -52,6 +52,36 @@ receive(struct conn *c)
 	if (n == c->input.take && n < CONN_RX_SIZE)
 		c->input.take *= 2;
 	return n;
+}
+
+/* The same behind what is in hub->in and is of no use without the next. */
+bool
+conn_input_more(struct conn *c)
+{
+	struct conn_hub *hub = c->hub;
+	struct conn_rest *rest;
+	size_t n;
+
+	if (hub->in_len == 0)
+		return conn_input(c);
+	if (conn_input_keep(c) == -1) {
+		conn_close(c, CLOSE_NO_MEMORY);
+		return false;
+	}
+	hub->in = c->input.rest->data + c->input.rest->pos;
+	if ((n = receive(c)) == 0)
+		return false;
+	rest = realloc(c->input.rest, sizeof(*rest) + c->input.rest->len + n);
+	if (rest == NULL) {
+		conn_close(c, CLOSE_NO_MEMORY);
+		return false;
+	}
+	memcpy(rest->data + rest->len, hub->rx, n);
+	rest->len += n;
+	c->input.rest = rest;
+	hub->in = rest->data + rest->pos;
+	hub->in_len += n;
+	return true;
 }
 
 /* Read and forget, so that the kernel does not answer it with a reset. */

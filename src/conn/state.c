@@ -13,6 +13,7 @@
 
 /* What may follow each. */
 static const uint8_t next[] = {
+	[CONN_PREFACE] = TO(HANDSHAKE) | TO(DEAD),
 	[CONN_HANDSHAKE] = TO(OPEN) | TO(LINGER) | TO(DEAD),
 	[CONN_OPEN] = TO(LINGER) | TO(DEAD),
 	[CONN_LINGER] = TO(DEAD),

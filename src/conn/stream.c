@@ -72,7 +72,9 @@ conn_wants_input(const struct conn *c)
 {
 	if (c->state == CONN_OPEN && !c->input.ended && !takes_input(c))
 		return false;
-	return c->hub->in_len > 0 || c->wire.flags & WIRE_READABLE;
+	/* What has come is of no use to a preface without more. */
+	return (c->hub->in_len > 0 && c->state != CONN_PREFACE) ||
+	    c->wire.flags & WIRE_READABLE;
 }
 
 /*

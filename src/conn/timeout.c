@@ -57,7 +57,7 @@ current(const struct conn *c, int64_t *at)
 	enum close_reason reason;
 	int64_t from, ms;
 
-	if (c->state == CONN_HANDSHAKE) {
+	if (c->state <= CONN_HANDSHAKE) {
 		reason = CLOSE_HANDSHAKE_TIMEOUT;
 		from = c->started;
 		ms = conf->handshake_timeout;

@@ -199,6 +199,12 @@ peer_send(struct peer *p, const void *data, size_t len)
 }
 
 void
+peer_send_plain(struct peer *p, const void *data, size_t len)
+{
+	bytes_add(&p->wire, data, len);
+}
+
+void
 peer_send_text(struct peer *p, const char *text)
 {
 	peer_send(p, text, strlen(text));

@@ -61,6 +61,8 @@ struct peer *client_connect(const struct client_how *);
 /* Queue a copy of the bytes. */
 void peer_send(struct peer *, const void *, size_t);
 void peer_send_text(struct peer *, const char *);
+/* The same, not encrypted, for one that has TLS. */
+void peer_send_plain(struct peer *, const void *, size_t);
 /* Early data, as long as p->early is not made false. */
 void peer_send_early(struct peer *, const char *);
 /* Queue len bytes of a random sequence that only seed decides. */

@@ -41,6 +41,7 @@ main(void)
 	srunner_add_suite(runner, handshake_suite());
 	srunner_add_suite(runner, kv_suite());
 	srunner_add_suite(runner, log_suite());
+	srunner_add_suite(runner, preface_suite());
 	srunner_add_suite(runner, proxy_suite());
 	srunner_add_suite(runner, proxy_backend_suite());
 	srunner_add_suite(runner, proxy_end_suite());

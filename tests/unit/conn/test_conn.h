@@ -13,6 +13,7 @@ Suite *early_suite(void);
 Suite *handshake_suite(void);
 Suite *kv_suite(void);
 Suite *log_suite(void);
+Suite *preface_suite(void);
 Suite *proxy_suite(void);
 Suite *proxy_backend_suite(void);
 Suite *proxy_end_suite(void);
