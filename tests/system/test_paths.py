@@ -7,7 +7,9 @@ once; and whatever was said, SIGTERM is answered and a dead worker replaced.
 """
 
 import contextlib
+import ctypes
 import os
+import pwd
 import shutil
 import signal
 import stat
@@ -22,26 +24,33 @@ import pki
 # open(2) takes for ever.
 SOON = 10
 
-KINDS = ("fifo", "folder", "device", "dangling")
+NOBODY = pwd.getpwnam("nobody")
+PR_CAPBSET_DROP = 24  # linux/prctl.h
+
+KINDS = ("fifo", "folder", "device", "dangling", "denied")
 
 NO_FILE = {"fifo": "not a regular file", "folder": "not a regular file",
            "device": "not a regular file",
-           "dangling": "No such file or directory"}
+           "dangling": "No such file or directory",
+           "denied": "Permission denied"}
 NO_SOCKET = {kind: "is there and is no socket" for kind in KINDS}
 
 # What is said of each kind; None: that is good.
 DIRECTIVES = {
     "log": {"fifo": "nobody reads this pipe", "folder": "Is a directory",
-            "device": None, "dangling": "No such file or directory"},
+            "device": None, "dangling": "No such file or directory",
+            "denied": "Permission denied"},
     "pid_file": {"fifo": "regular file", "folder": "Is a directory|regular",
                  "device": "regular file",
-                 "dangling": "symbolic link|regular file"},
+                 "dangling": "symbolic link|regular file",
+                 "denied": "symbolic link|regular file|Permission denied"},
     "control_socket": NO_SOCKET,
     "address": {kind: "File exists|is there and is no socket"
                 for kind in KINDS},
     "chroot": {"fifo": "Not a directory", "folder": None,
                "device": "Not a directory",
-               "dangling": "No such file or directory"},
+               "dangling": "No such file or directory",
+               "denied": "Permission denied"},
     "chain": NO_FILE,
     "key": NO_FILE,
     "ca": NO_FILE,
@@ -49,7 +58,8 @@ DIRECTIVES = {
     "keys": NO_FILE,
     "include": {"fifo": "is not a regular file", "folder": "is a directory",
                 "device": "is not a regular file",
-                "dangling": "No such file or directory"},
+                "dangling": "No such file or directory",
+                "denied": "Permission denied"},
 }
 
 # A reload is not refused for it: it has said so, or the one before stays.
@@ -67,9 +77,29 @@ def put(kind, path):
         os.mknod(path, stat.S_IFCHR | 0o666, os.makedev(1, 5))
     elif kind == "dangling":
         os.symlink("no/where", path)
+    elif kind == "denied":
+        os.symlink(shut(path) + "/file", path)
+
+
+def shut(path):
+    """A folder that root may not look into without special rights."""
+    os.mkdir(path + ".shut", 0o700 if herd.ROOT else 0)
+    if herd.ROOT:
+        os.chown(path + ".shut", NOBODY.pw_uid, NOBODY.pw_gid)
+    return path + ".shut"
+
+
+def ordinary():
+    """Without root's right to look into any folder (capabilities(7))."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    for capability in (1, 2) if herd.ROOT else ():
+        if libc.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) == -1:
+            raise OSError(ctypes.get_errno(), "prctl")
 
 
 def clear(path):
+    if os.path.isdir(path + ".shut"):
+        os.rmdir(path + ".shut")
     if os.path.isdir(path) and not os.path.islink(path):
         os.rmdir(path)
     elif os.path.lexists(path):
@@ -127,7 +157,7 @@ class Quick(herd.Daemon):
     """Its log is the file of the configuration."""
 
     def __init__(self, tmp, site, **kw):
-        super().__init__(tmp, site.conf(), **kw)
+        super().__init__(tmp, site.conf(), drop=ordinary, **kw)
         self.log_path = site.good("log")
         self.faults_allowed = "signal 9"
 
@@ -178,7 +208,7 @@ def test_start(tmp, site, name, test):
             f.write(site.conf(name))
         begin = time.monotonic()
         done = herd.run(herd.TLSHERD, "-t" if test else "-f", "-c", conf,
-                        seconds=SOON)
+                        seconds=SOON, preexec_fn=ordinary)
         print(f"{name} {kind}: {time.monotonic() - begin:.3f} s, "
               f"{done.returncode}, {done.stderr.strip()}")
         assert done.returncode == (1 if says else 0), done.stderr
@@ -194,7 +224,23 @@ def expect(text, name, says):
              if any(s in line for s in says.split("|"))]
     assert lines, text
     # file:line of the directive
-    assert ".conf:" in lines[0] and name in lines[0], lines[0]
+    assert ".conf:" in lines[0], lines[0]
+    assert name.replace("_", " ") in lines[0].replace("_", " "), lines[0]
+
+
+@pytest.mark.parametrize("test", [False, True], ids=["start", "test"])
+@pytest.mark.parametrize("name", ["pid_file", "control_socket", "address"])
+def test_start_in_a_folder(tmp, site, name, test):
+    """Where no file is to be made."""
+    os.symlink(shut(site.bad(name)), os.path.join(tmp, "way"))
+    conf = os.path.join(tmp, "t.conf")
+    with open(conf, "w", encoding="utf-8") as f:
+        f.write(site.conf(name).replace(
+            site.bad(name), os.path.join(tmp, "way", "file")))
+    done = herd.run(herd.TLSHERD, "-t" if test else "-f", "-c", conf,
+                    seconds=SOON, preexec_fn=ordinary)
+    assert done.returncode == 1, done.stderr
+    expect(done.stderr, name, "Permission denied")
 
 
 @pytest.mark.parametrize("name", cases())
