@@ -6,8 +6,6 @@
  */
 #include "config.h"
 
-#include <sys/resource.h>
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,15 +14,13 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/units.h"
 #include "ctl/ctl.h"
 #include "master/master_int.h"
 #include "report/report.h"
 
 #define LINE_EVERY 3600 /* seconds */
-/* More than the rings of ticket keys take. */
-#define KEYS_ROOM (1u << 20)
 
+static struct ctl_options options_of(const struct conf *);
 static void view_cb(void *, struct ctl_view *);
 static void view_workers(struct master *, struct ctl_view *);
 static enum worker_state process_state(const struct process *);
@@ -32,17 +28,25 @@ static enum worker_state process_state(const struct process *);
 int
 observe_open(struct master *m, const struct conf *conf, struct err *err)
 {
-	struct ctl_options options;
+	const struct ctl_options options = options_of(conf);
 
 	observe_line_begin(m);
 	if (conf->control_socket.value == NULL)
 		return 0;
+	m->ctl = ctl_new(m->base, &options, view_cb, m, err);
+	return m->ctl != NULL ? 0 : -1;
+}
+
+static struct ctl_options
+options_of(const struct conf *conf)
+{
+	struct ctl_options options;
+
 	memset(&options, 0, sizeof(options));
 	options.path = conf->control_socket.value;
 	options.loc = &conf->control_socket.loc;
 	options.mode = conf->control_mode;
-	m->ctl = ctl_new(m->base, &options, view_cb, m, err);
-	return m->ctl != NULL ? 0 : -1;
+	return options;
 }
 
 int
@@ -62,7 +66,7 @@ observe_adopt(struct master *m, const struct ctl_handed *control,
 void
 observe_change(struct master *m, const struct conf *conf)
 {
-	struct ctl_options options;
+	const struct ctl_options options = options_of(conf);
 	struct err err;
 
 	if (conf->control_socket.value == NULL) {
@@ -75,10 +79,6 @@ observe_change(struct master *m, const struct conf *conf)
 			log_errorx("%s", err.text);
 		return;
 	}
-	memset(&options, 0, sizeof(options));
-	options.path = conf->control_socket.value;
-	options.loc = &conf->control_socket.loc;
-	options.mode = conf->control_mode;
 	if (ctl_change(m->ctl, &options, &err) == -1)
 		log_errorx("%s", err.text);
 }
@@ -211,33 +211,13 @@ observe_line(struct master *m)
 void
 observe_locked(struct master *m)
 {
-	struct tlscache_keys_stat keys;
-	struct tlscache_stat sessions;
-	char limit_text[32], wanted_text[32];
-	struct rlimit limit;
-	size_t wanted;
+	char line[REPORT_LINE_MAX];
 
-	if (m->unlocked_told)
-		return;
-	tlscache_stat(m->sessions, &sessions);
-	tlscache_keys_stat(m->keys, &keys);
-	if ((sessions.locked > 0 && keys.locked > 0) ||
-	    getrlimit(RLIMIT_MEMLOCK, &limit) == -1)
+	if (m->unlocked_told || !report_unlocked_line(line, sizeof(line),
+	    m->sessions, m->keys, m->current->conf->cache_size))
 		return;
 	m->unlocked_told = true;
-	/* Room for a reload that makes another cache of that size, too. */
-	wanted = 2 * m->current->conf->cache_size + KEYS_ROOM;
-	units_format_size((size_t)limit.rlim_cur, limit_text,
-	    sizeof(limit_text));
-	units_format_size(wanted, wanted_text, sizeof(wanted_text));
-	log_warnx("%s%s%s cannot be locked into memory and could reach the "
-	    "swap space: the limit of locked memory is %s; raise it to %s "
-	    "(LimitMEMLOCK= of systemd, ulimit -l)",
-	    sessions.locked == 0 ? "sessions" : "",
-	    sessions.locked == 0 && keys.locked == 0 ? " and " : "",
-	    keys.locked == 0 ? "ticket keys" : "",
-	    limit.rlim_cur == RLIM_INFINITY ? "none" : limit_text,
-	    wanted_text);
+	log_warnx("%s", line);
 }
 
 void

@@ -58,7 +58,7 @@ void
 stop_done(struct master *m)
 {
 	event_del(&m->deadline);
-	lookup_drop(&m->lookup);
+	making_drop(m);
 	if (m->mover != 0)
 		(void)kill(m->mover, SIGKILL);
 	event_base_loopbreak(m->base);

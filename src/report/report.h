@@ -7,12 +7,15 @@
 #ifndef REPORT_REPORT_H
 #define REPORT_REPORT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 
 #include "report/view.h"
 
+struct tlscache;
+struct tlscache_keys;
 struct tlscache_stat;
 
 enum report_form {
@@ -35,7 +38,7 @@ struct report_period {
 	size_t cache_size;	 /* session_cache.size, bytes */
 };
 
-/* Longest output of report_session_line() with its NUL. */
+/* Longest output of one of these lines with its NUL. */
 #define REPORT_LINE_MAX 512
 
 /*
@@ -53,5 +56,13 @@ void report_session_line(char *buf, size_t size,
  * evicted before its time in the period; 0 when nothing was.
  */
 uint64_t report_size_needed(const struct report_period *);
+
+/*
+ * One line about the sessions, the ticket keys, or both, that are not locked
+ * into memory, and the limit that they need; false when all are. cache_size:
+ * session_cache.size.
+ */
+bool report_unlocked_line(char *buf, size_t size, const struct tlscache *,
+    const struct tlscache_keys *, size_t cache_size);
 
 #endif
