@@ -23,6 +23,7 @@
 #include <netinet/tcp.h>
 
 #include "base/keepalive.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "service/proxy_int.h"
 #include "service/service_int.h"
@@ -36,6 +37,7 @@ static void proxy_room(struct conn *);
 static void proxy_recheck(struct conn *);
 static void proxy_rest(struct conn *);
 
+static void warn_mixed(const struct conf_listen *);
 static bool call_backend(struct conn *);
 static void pass_on(struct conn *, const uint8_t *, size_t);
 static void greet(struct conn *, const uint8_t *, size_t);
@@ -70,9 +72,34 @@ proxy_setup(const struct conf_listen *conf, void **service, struct err *err)
 	if (conf->nbackends == 0)
 		return err_set(err, &conf->loc, "listen \"%s\": service proxy "
 		    "needs a backend", conf->name);
+	warn_mixed(conf);
 	p = xcalloc(1, sizeof(*p) + conf->nbackends * sizeof(p->backends[0]));
 	*service = p;
 	return 0;
+}
+
+/*
+ * Client certificates do not guard the backends then: the name that a client
+ * asks them for need not be the one that it came in by, and only with
+ * proxy_protocol do they learn that one.
+ */
+static void
+warn_mixed(const struct conf_listen *l)
+{
+	const struct conf_certificate *c = l->certificates;
+	struct err warning;
+	size_t i;
+
+	for (i = 1; i < l->ncertificates; i++)
+		if (c[i].client_certificate != c[0].client_certificate)
+			break;
+	if (i >= l->ncertificates || l->proxy_protocol)
+		return;
+	err_set(&warning, &c[i].loc, "certificate \"%s\": client_certificate "
+	    "is another than that of \"%s\", and the backends are the same: a "
+	    "client can come in by one name and ask them for the other",
+	    c[i].title, c[0].title);
+	log_warnx("%s", warning.text);
 }
 
 static void

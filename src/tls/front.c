@@ -78,7 +78,6 @@ tls_front_load(struct tls_front *front, struct err *err)
 	}
 	tls_hello_names(front, listen);
 	tls_groups_order(front, listen);
-	tls_policy_warn(listen);
 	tls_file_warned();
 	front->listen = NULL;
 	front->shared = NULL;

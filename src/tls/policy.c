@@ -13,7 +13,6 @@
 #include <openssl/x509.h>
 #include <openssl/x509_vfy.h>
 
-#include "base/log.h"
 #include "tls/tls_int.h"
 
 /*
@@ -130,31 +129,6 @@ tls_policy_apply(const struct tls_policy *p, SSL *ssl)
 	SSL_set_verify(ssl, p->verify_mode, NULL);
 	SSL_set_verify_depth(ssl, p->verify_depth);
 	return tls_early_apply(p, ssl);
-}
-
-/*
- * The name that a client asks the backend for need not be the one that it came
- * in by, and only with proxy_protocol does the backend learn that one.
- */
-void
-tls_policy_warn(const struct conf_listen *l)
-{
-	const struct conf_certificate *c = l->certificates;
-	struct err warning;
-	size_t i;
-
-	if (l->service != CONF_SERVICE_PROXY || l->proxy_protocol)
-		return;
-	for (i = 1; i < l->ncertificates; i++)
-		if (c[i].client_certificate != c[0].client_certificate)
-			break;
-	if (i == l->ncertificates)
-		return;
-	err_set(&warning, &c[i].loc, "certificate \"%s\": client_certificate "
-	    "is another than that of \"%s\", and the backends are the same: a "
-	    "client can come in by one name and ask them for the other",
-	    c[i].title, c[0].title);
-	log_warnx("%s", warning.text);
 }
 
 /*

@@ -140,8 +140,6 @@ int tls_context_set(struct tls_policy *, enum conf_client_cert,
 int tls_policy_load(struct tls_policy *, const struct conf_certificate *,
     struct err *);
 int tls_policy_apply(const struct tls_policy *, SSL *);
-/* To the log, where client certificates do not guard the backends. */
-void tls_policy_warn(const struct conf_listen *);
 
 /*
  * trial.c: whether a client can be served at all, before the policy gets its
