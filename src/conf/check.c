@@ -19,6 +19,8 @@ struct named {
 	size_t place;
 };
 
+static int check_service(const struct conf_listen *, struct err *);
+static int check_alpn(const struct conf_strs *, struct err *);
 static int check_title(const char *, const char *, const struct loc *,
     struct err *);
 static int check_default(struct conf_listen *, struct err *);
@@ -68,26 +70,8 @@ conf_check_listen(void *target, struct err *err)
 	if (l->naddresses == 0)
 		return err_set(err, &l->loc, "listen \"%s\" has no address",
 		    l->name);
-	if (l->service == CONF_SERVICE_PROXY && l->nbackends == 0)
-		return err_set(err, &l->loc, "listen \"%s\" is a proxy and "
-		    "has no backend", l->name);
-	if (l->service != CONF_SERVICE_PROXY && l->nbackends > 0)
-		return err_set(err, &l->backends[0].loc, "backend is for "
-		    "\"service = proxy\", and this service is %s",
-		    conf_service_name(l->service));
-	if (l->service != CONF_SERVICE_PROXY && l->proxy_protocol)
-		return err_set(err, &l->loc, "proxy_protocol is for "
-		    "\"service = proxy\", and this service is %s",
-		    conf_service_name(l->service));
-	if (l->service != CONF_SERVICE_PROXY &&
-	    l->connect != CONF_CONNECT_HANDSHAKE)
-		return err_set(err, &l->loc, "connect is for "
-		    "\"service = proxy\", and this service is %s",
-		    conf_service_name(l->service));
-	if (l->service != CONF_SERVICE_PROXY && l->client_cut_reset)
-		return err_set(err, &l->loc, "client_cut is for "
-		    "\"service = proxy\", and this service is %s",
-		    conf_service_name(l->service));
+	if (check_service(l, err) == -1 || check_alpn(&l->alpn, err) == -1)
+		return -1;
 	if (l->minimum_version > l->maximum_version)
 		return err_set(err, conf_later(
 		    conf_set_at(CONF_SECTION_LISTEN, "minimum_version"),
@@ -99,6 +83,48 @@ conf_check_listen(void *target, struct err *err)
 	if (check_default(l, err) == -1 || check_names(l, err) == -1)
 		return -1;
 	return check_early_data(l, err);
+}
+
+static int
+check_service(const struct conf_listen *l, struct err *err)
+{
+	const struct loc *loc = &l->loc;
+	const char *word;
+
+	if (l->service == CONF_SERVICE_PROXY && l->nbackends == 0)
+		return err_set(err, loc, "listen \"%s\" is a proxy and has no "
+		    "backend", l->name);
+	if (l->service == CONF_SERVICE_PROXY)
+		return 0;
+	if (l->nbackends > 0) {
+		word = "backend";
+		loc = &l->backends[0].loc;
+	} else if (l->proxy_protocol)
+		word = "proxy_protocol";
+	else if (l->connect != CONF_CONNECT_HANDSHAKE)
+		word = "connect";
+	else if (l->client_cut_reset)
+		word = "client_cut";
+	else
+		return 0;
+	return err_set(err, loc, "%s is for \"service = proxy\", and this "
+	    "service is %s", word, conf_service_name(l->service));
+}
+
+/* RFC 7301 3.1: the list has two bytes for its length. */
+static int
+check_alpn(const struct conf_strs *list, struct err *err)
+{
+	size_t i, size = 0;
+
+	for (i = 0; i < list->n; i++) {
+		size += 1 + strlen(list->v[i].value);
+		if (size > UINT16_MAX)
+			return err_set(err, &list->v[i].loc, "alpn: these are "
+			    "too many protocols: all together have room for "
+			    "%d bytes, one of them for each", UINT16_MAX);
+	}
+	return 0;
 }
 
 /* They stand in log lines and in tables. */

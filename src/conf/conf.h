@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The configuration: what a file says, as plain structs that nobody changes
- * after conf_load(). Values have been checked one by one and against each
- * other (a proxy has a backend, no address is bound twice); whether files can
- * be read and keys match is for tls/ to find out, whether an address can be
- * bound for master/. Every value that can be wrong later keeps its place in
- * the file.
+ * after conf_load(). What can be told from the text alone has been checked, and
+ * nobody checks it again: who works with it asserts what he relies on. Whether
+ * files can be read and keys match is for tls/ to find out, whether an address
+ * can be bound for listen/. Every value that can be wrong later keeps its place
+ * in the file.
  */
 #ifndef CONF_CONF_H
 #define CONF_CONF_H
@@ -80,6 +80,9 @@ enum conf_early_mode { /* early_data { mode = … } */
 	CONF_EARLY_POSTPONE, /* … after the client's Finished */
 };
 
+/* No session may send more of them. */
+#define CONF_EARLY_MAX (1u << 20)
+
 /* early_data { … } */
 struct conf_early_data {
 	enum conf_early_mode mode;
@@ -91,10 +94,11 @@ struct conf_early_data {
 struct conf_certificate {
 	char *title;
 	struct conf_strs names; /* in lower case; empty: the default */
-	struct conf_str chain;	/* PEM, leaf first */
+	struct conf_str chain;	/* PEM, leaf first; always given */
 	struct conf_str key;	/* PEM; not given: in the chain file too */
 	enum conf_client_cert client_certificate;
-	struct conf_str ca;  /* PEM: CAs that client certificates must have */
+	/* PEM: CAs that client certificates must have; given if we ask. */
+	struct conf_str ca;
 	struct conf_str crl; /* PEM: revoked certificates, of leaf and CAs */
 	int verify_depth;    /* CAs between the client's and a known one */
 	struct conf_early_data early; /* that of the listener if not given */
@@ -110,7 +114,7 @@ struct conf_listen {
 	int unix_mode; /* file mode of Unix listeners */
 	enum conf_service service;
 	char *text; /* what reply sends */
-	struct conf_addr *backends;
+	struct conf_addr *backends; /* at least one for a proxy */
 	size_t nbackends;
 	bool proxy_protocol; /* tell them, in version 2 */
 	enum conf_connect connect;

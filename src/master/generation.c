@@ -211,10 +211,6 @@ check_keys(const struct conf *conf, struct err *err)
 
 	error = tlscache_keys_open(&keys, conf->ticket_rotate / 1000,
 	    conf->session_timeout / 1000, clock_wall());
-	if (error == TLSCACHE_E_INVAL)
-		return err_set(err, NULL, "tickets.rotate is too short for "
-		    "session_cache.timeout: no more than %d keys are kept",
-		    TLSCACHE_KEYS_MAX);
 	if (error != TLSCACHE_OK)
 		return err_set(err, NULL, "ticket keys: %s",
 		    tls_cache_reason(error));

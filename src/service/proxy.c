@@ -69,9 +69,7 @@ proxy_setup(const struct conf_listen *conf, void **service, struct err *err)
 {
 	struct proxy *p;
 
-	if (conf->nbackends == 0)
-		return err_set(err, &conf->loc, "listen \"%s\": service proxy "
-		    "needs a backend", conf->name);
+	assert(conf->nbackends > 0);
 	warn_mixed(conf);
 	p = xcalloc(1, sizeof(*p) + conf->nbackends * sizeof(p->backends[0]));
 	*service = p;

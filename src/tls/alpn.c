@@ -5,39 +5,32 @@
  */
 #include "config.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "tls/tls_int.h"
 
-int
-tls_alpn_list(struct tls_front *front, const struct conf_strs *list,
-    struct err *err)
+void
+tls_alpn_list(struct tls_front *front, const struct conf_strs *list)
 {
 	size_t i, len, total;
 	uint8_t *p;
 
-	for (i = total = 0; i < list->n; i++) {
-		len = strlen(list->v[i].value);
-		if (len == 0 || len > 255)
-			return err_set(err, &list->v[i].loc, "alpn \"%s\": "
-			    "a protocol has 1 to 255 bytes", list->v[i].value);
-		total += 1 + len;
-	}
+	for (i = total = 0; i < list->n; i++)
+		total += 1 + strlen(list->v[i].value);
 	if (total == 0)
-		return 0;
-	if (total > UINT16_MAX)
-		return err_set(err, &list->v[0].loc,
-		    "alpn: too many protocols");
+		return;
+	assert(total <= UINT16_MAX);
 	front->alpn = p = xcalloc(1, total);
 	front->alpn_len = (unsigned)total;
 	for (i = 0; i < list->n; i++) {
 		len = strlen(list->v[i].value);
+		assert(len >= 1 && len <= 255);
 		*p++ = (uint8_t)len;
 		memcpy(p, list->v[i].value, len);
 		p += len;
 	}
-	return 0;
 }
 
 int

@@ -5,6 +5,7 @@
  */
 #include "config.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include <openssl/bio.h>
@@ -32,9 +33,7 @@ tls_cert_load(struct tls_policy *p, const struct conf_certificate *conf,
 	struct tls_file chain, key;
 	int r;
 
-	if (conf->chain.value == NULL)
-		return err_set(err, &conf->loc, "certificate \"%s\" has no "
-		    "chain", conf->title);
+	assert(conf->chain.value != NULL);
 	if (tls_file_read(&chain, "chain", &conf->chain, err) == -1)
 		return -1;
 	r = chain_load(p->ctx, &chain, &conf->chain, err);

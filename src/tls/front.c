@@ -53,10 +53,7 @@ tls_front_new(const struct conf_listen *listen,
 	for (i = 0; i < listen->ncertificates; i++)
 		if (listen->certificates[i].early.mode != CONF_EARLY_OFF)
 			front->early_data = true;
-	if (tls_alpn_list(front, &listen->alpn, err) == -1) {
-		tls_front_free(front);
-		return NULL;
-	}
+	tls_alpn_list(front, &listen->alpn);
 	return front;
 }
 

@@ -6,6 +6,8 @@
  */
 #include "config.h"
 
+#include <assert.h>
+
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/objects.h>
@@ -63,10 +65,7 @@ tls_policy_load(struct tls_policy *p, const struct conf_certificate *conf,
 	p->verify_depth = conf->verify_depth;
 	r = 0;
 	if (p->verify_mode != SSL_VERIFY_NONE) {
-		if (conf->ca.value == NULL)
-			return err_set(err, &conf->loc, "certificate \"%s\" "
-			    "asks for client certificates and has no ca",
-			    conf->title);
+		assert(conf->ca.value != NULL);
 		if ((r = tls_file_read(&ca, "ca", &conf->ca, err)) == 0)
 			r = ca_load(p, &ca, &conf->ca, err);
 		if (r == 0)

@@ -21,10 +21,8 @@
 /* So many groups of a list have an order; there are fewer than that. */
 #define TLS_GROUPS_MAX 32
 
-/* No session may send more early; early_data.maximum has this limit. */
-#define TLS_EARLY_MAX (1u << 20)
-/* Of refused ones, so much is skipped: padding and records' overhead count. */
-#define TLS_EARLY_SKIP_MAX (4 * TLS_EARLY_MAX)
+/* Of refused early data so much is skipped: padding and overhead count. */
+#define TLS_EARLY_SKIP_MAX (4 * CONF_EARLY_MAX)
 
 /* One certificate { } section. Its SSL_CTX has it as app_data. */
 struct tls_policy {
@@ -176,7 +174,7 @@ void tls_early_retried(struct tls_peer *);
 void tls_early_failed(struct tls_peer *);
 
 /* alpn.c */
-int tls_alpn_list(struct tls_front *, const struct conf_strs *, struct err *);
+void tls_alpn_list(struct tls_front *, const struct conf_strs *);
 int tls_alpn_cb(SSL *, const unsigned char **, unsigned char *,
     const unsigned char *, unsigned, void *front);
 

@@ -2,6 +2,8 @@
 /* Values that are wrong, alone or beside others. */
 #include "config.h"
 
+#include <stdlib.h>
+
 #include "test_conf.h"
 
 #define X50 "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
@@ -146,6 +148,8 @@ static const struct bad rows[] = {
 	    "echo" },
 	{ LINES("service = echo\nconnect = data" CERT), "t.conf:2: connect "
 	    "is for \"service = proxy\", and this service is echo" },
+	{ LINES("client_cut = reset" CERT), "t.conf:2: client_cut is for "
+	    "\"service = proxy\", and this service is reply" },
 	{ LINES("alpn = { h2,\n\"h2,http/1.1\" }" CERT), "t.conf:4: alpn "
 	    "\"h2,http/1.1\": expected a protocol name without a comma; "
 	    "several are a list, such as { \"h2\", \"http/1.1\" }" },
@@ -167,6 +171,9 @@ static const struct bad rows[] = {
 	{ LINES("certificate c { chain = c client_certificate = optional }"),
 	    "t.conf:3: certificate \"c\" asks for client certificates but "
 	    "has no ca" },
+	{ LINES("certificate c { chain = c client_certificate = required\n"
+	    "crl = c }"), "t.conf:3: certificate \"c\" asks for client "
+	    "certificates but has no ca" },
 	{ LINES("certificate c { chain = c\nca = c }"), "t.conf:4: ca is of "
 	    "no use while client_certificate is off; expected "
 	    "\"client_certificate = required\" or optional" },
@@ -236,6 +243,32 @@ END_TEST
 
 static const size_t protocol_lengths[] = { 0, 1, 255, 256 };
 
+START_TEST(protocols)
+{
+	char *text;
+	size_t size;
+	FILE *fp;
+	int i;
+
+	fp = open_memstream(&text, &size);
+	ck_assert_ptr_nonnull(fp);
+	fputs("\nlisten x { address = { 127.0.0.1:0 }\nalpn = {\n", fp);
+	/* 326 of 201 bytes are 9 bytes short of too many. */
+	for (i = 0; i < 326; i++)
+		fputs("\"" X200 "\", ", fp);
+	fprintf(fp, "\"%s\"\n}" CERT " }\n", _i == 0 ? "12345678" :
+	    "123456789");
+	ck_assert_int_eq(fclose(fp), 0);
+	if (_i == 0)
+		conf_free(test_load(text));
+	else
+		test_refused(text, "t.conf:4: alpn: these are too many "
+		    "protocols: all together have room for 65535 bytes, one "
+		    "of them for each");
+	free(text);
+}
+END_TEST
+
 START_TEST(protocol)
 {
 	char text[600], error[600];
@@ -263,6 +296,7 @@ errors_suite(void)
 	tcase_add_loop_test(tc, name, 0, COUNT(bad_names));
 	tcase_add_loop_test(tc, good_name, 0, COUNT(good_names));
 	tcase_add_loop_test(tc, protocol, 0, COUNT(protocol_lengths));
+	tcase_add_loop_test(tc, protocols, 0, 2);
 	suite_add_tcase(suite, tc);
 	return suite;
 }
