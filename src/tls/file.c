@@ -17,8 +17,10 @@
 
 #include <sys/stat.h>
 
+#include <openssl/bio.h>
 #include <openssl/crypto.h>
 #include <openssl/err.h>
+#include <openssl/pem.h>
 
 #include "base/log.h"
 #include "tls/tls_int.h"
@@ -98,6 +100,20 @@ bool
 tls_file_has_key(const struct tls_file *f)
 {
 	return memmem(f->data, f->len, KEY_MARK, strlen(KEY_MARK)) != NULL;
+}
+
+STACK_OF(X509_INFO) *
+tls_file_pem(const struct tls_file *f)
+{
+	STACK_OF(X509_INFO) *infos;
+	BIO *bio;
+
+	ERR_clear_error();
+	if ((bio = BIO_new_mem_buf(f->data, (int)f->len)) == NULL)
+		return NULL;
+	infos = PEM_X509_INFO_read_bio(bio, NULL, NULL, NULL);
+	BIO_free(bio);
+	return infos;
 }
 
 void

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include <openssl/ssl.h>
+#include <openssl/x509.h>
 
 #include "conf/conf.h"
 #include "tls/tls.h"
@@ -96,6 +97,8 @@ struct tls_file {
 int tls_file_read(struct tls_file *, const char *directive,
     const struct conf_str *, struct err *);
 bool tls_file_has_key(const struct tls_file *); /* a private one, in PEM */
+/* What it has in PEM, to be freed. NULL: damaged; OpenSSL's queue says how. */
+STACK_OF(X509_INFO) *tls_file_pem(const struct tls_file *);
 void tls_file_wipe(struct tls_file *);
 /* "file:line: directive "path": text"; empties OpenSSL's error queue. */
 int tls_file_error(struct err *, const char *directive,
@@ -138,6 +141,13 @@ int tls_context_set(struct tls_policy *, enum conf_client_cert,
 int tls_policy_load(struct tls_policy *, const struct conf_certificate *,
     struct err *);
 int tls_policy_apply(const struct tls_policy *, SSL *);
+
+/*
+ * crl.c: the lists of the file into the policy's SSL_CTX, which has its CAs
+ * already. From then on each chain of a client is checked against them.
+ */
+int tls_crl_load(struct tls_policy *, const struct tls_file *,
+    const struct conf_str *, struct err *);
 
 /*
  * trial.c: whether a client can be served at all, before the policy gets its
