@@ -9,6 +9,7 @@
  *	shm_place.c  what stands in its memory, checked
  *	shm_index.c  from an id to its entry
  *	shm_ring.c   entries: room, order, wiping
+ *	shm_expire.c wiping what is too old, step by step
  *	shm_move.c   from one store to another
  *	shm_stat.c   counters
  */
@@ -95,6 +96,16 @@ struct tlsc_store {
 	uint32_t expire_shard;	     /* where tlsc_store_expire() goes on */
 	uint32_t expire_slot;
 };
+
+/* A time as entries have it. */
+static inline uint32_t
+tlsc_since_epoch(const struct tlsc_store *store, int64_t when)
+{
+	if (when <= store->geometry.epoch)
+		return 0;
+	when -= store->geometry.epoch;
+	return when < UINT32_MAX ? (uint32_t)when : UINT32_MAX;
+}
 
 /* One shard as an operation sees it. */
 struct tlsc_shard {
@@ -193,6 +204,9 @@ void tlsc_shard_append(struct tlsc_shard *, const struct tlsc_entry *,
 /* Unlink and wipe a live entry. */
 void tlsc_shard_drop(struct tlsc_shard *, _Atomic uint32_t *slot,
     const struct tlsc_place *);
+/* The same for who has begun no change of his own; and count why. */
+void tlsc_shard_drop_counted(struct tlsc_shard *, _Atomic uint32_t *slot,
+    const struct tlsc_place *, enum tlsc_counter);
 
 /* store_shm.c */
 

@@ -229,6 +229,16 @@ tlsc_shard_drop(struct tlsc_shard *shard, _Atomic uint32_t *slot,
 	TLSC_FAULT(WIPED);
 }
 
+void
+tlsc_shard_drop_counted(struct tlsc_shard *shard, _Atomic uint32_t *slot,
+    const struct tlsc_place *place, enum tlsc_counter reason)
+{
+	tlsc_shard_begin(shard);
+	tlsc_shard_drop(shard, slot, place);
+	tlsc_count(shard, reason, 1);
+	tlsc_shard_end(shard);
+}
+
 static void
 write_dead(struct tlsc_shard *shard, uint32_t at, uint32_t size)
 {

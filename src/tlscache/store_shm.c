@@ -139,8 +139,6 @@
 #include "fault_int.h"
 #include "shm_int.h"
 
-#define EXPIRE_STRETCH 64u /* slots that are looked at under one lock */
-
 /* What is to be put. */
 struct item {
 	struct tlsc_id id;
@@ -156,12 +154,8 @@ static void item_fill(struct tlsc_store *, struct item *, int64_t, int64_t);
 static int put_new(struct tlsc_store *, const struct item *, int64_t);
 static void put(struct tlsc_shard *, const struct item *, uint32_t, bool);
 static void get_miss(struct tlsc_shard *, enum tlsc_counter);
-static void drop_counted(struct tlsc_shard *, _Atomic uint32_t *,
-    const struct tlsc_place *, enum tlsc_counter);
 static void drop_corrupt(struct tlsc_store *, struct tlsc_id, uint64_t);
-static size_t expire_slots(struct tlsc_shard *, uint32_t, uint32_t, uint32_t);
 static uint64_t id_hash(const struct tlsc_store *, struct tlsc_id);
-static uint32_t since_epoch(const struct tlsc_store *, int64_t);
 
 int
 tlsc_store_put(struct tlsc_store *store, struct tlsc_id id, const void *data,
@@ -193,7 +187,7 @@ put_new(struct tlsc_store *store, const struct item *item, int64_t now)
 	error = enter(store, &shard, item->hash);
 	if (error != TLSCACHE_OK)
 		return error;
-	put(&shard, item, since_epoch(store, now), false);
+	put(&shard, item, tlsc_since_epoch(store, now), false);
 	tlsc_count(&shard, TLSC_COUNT_stores, 1);
 	tlsc_shard_unlock(&shard);
 	return TLSCACHE_OK;
@@ -220,7 +214,7 @@ tlsc_store_put_moved(struct tlsc_store *store, struct tlsc_id id,
 	if (error != TLSCACHE_OK)
 		return error;
 	if (tlsc_shard_find(&shard, item.hash, id, &place) == NULL)
-		put(&shard, &item, since_epoch(store, now), true);
+		put(&shard, &item, tlsc_since_epoch(store, now), true);
 	else if (claimed)
 		tlsc_shard_set_flag(&shard, &place, TLSC_CLAIMED);
 	tlsc_shard_unlock(&shard);
@@ -240,8 +234,8 @@ item_fill(struct tlsc_store *store, struct item *item, int64_t expires,
 	entry->idlen = (uint8_t)item->id.len;
 	entry->flags = (uint8_t)(TLSC_LIVE |
 	    (units * TLSC_UNIT - size) << TLSC_PAD_SHIFT);
-	entry->expires = since_epoch(store, expires);
-	entry->stored = since_epoch(store, stored);
+	entry->expires = tlsc_since_epoch(store, expires);
+	entry->stored = tlsc_since_epoch(store, stored);
 	entry->check = tlsc_entry_check(store, entry, item->hash, item->data,
 	    item->len);
 }
@@ -292,8 +286,9 @@ tlsc_store_get(struct tlsc_store *store, struct tlsc_id id, void *buf,
 		get_miss(&shard, TLSC_COUNT_miss_unknown);
 		return TLSCACHE_E_MISS;
 	}
-	if (place.entry.expires <= since_epoch(store, now)) {
-		drop_counted(&shard, slot, &place, TLSC_COUNT_expired);
+	if (place.entry.expires <= tlsc_since_epoch(store, now)) {
+		tlsc_shard_drop_counted(&shard, slot, &place,
+		    TLSC_COUNT_expired);
 		get_miss(&shard, TLSC_COUNT_miss_expired);
 		return TLSCACHE_E_MISS;
 	}
@@ -349,7 +344,7 @@ drop_corrupt(struct tlsc_store *store, struct tlsc_id id, uint64_t hash)
 		    place.entry.idlen;
 		if (tlsc_entry_check(store, &place.entry, hash, data,
 		    place.len) != place.entry.check)
-			drop_counted(&shard, slot, &place,
+			tlsc_shard_drop_counted(&shard, slot, &place,
 			    TLSC_COUNT_corrupt);
 	}
 	tlsc_shard_unlock(&shard);
@@ -369,7 +364,7 @@ tlsc_store_claim(struct tlsc_store *store, struct tlsc_id id, int64_t now)
 		return error;
 	}
 	if (tlsc_shard_find(&shard, hash, id, &place) == NULL ||
-	    place.entry.expires <= since_epoch(store, now)) {
+	    place.entry.expires <= tlsc_since_epoch(store, now)) {
 		error = TLSCACHE_E_MISS;
 	} else if ((place.entry.flags & TLSC_CLAIMED) != 0) {
 		error = TLSCACHE_E_CLAIMED;
@@ -397,64 +392,10 @@ tlsc_store_remove(struct tlsc_store *store, struct tlsc_id id)
 		return error;
 	slot = tlsc_shard_find(&shard, hash, id, &place);
 	if (slot != NULL)
-		drop_counted(&shard, slot, &place, TLSC_COUNT_removes);
+		tlsc_shard_drop_counted(&shard, slot, &place,
+		    TLSC_COUNT_removes);
 	tlsc_shard_unlock(&shard);
 	return slot != NULL ? TLSCACHE_OK : TLSCACHE_E_MISS;
-}
-
-/* Goes through the indexes: unlike the rings, these stand still. */
-size_t
-tlsc_store_expire(struct tlsc_store *store, size_t work, int64_t now)
-{
-	uint32_t slots = store->geometry.buckets * TLSC_BUCKET, stretch;
-	uint32_t seconds = since_epoch(store, now);
-	struct tlsc_shard shard;
-	size_t wiped = 0;
-
-	if (work / store->geometry.shards >= slots)
-		work = (size_t)store->geometry.shards * slots;
-	while (work > 0) {
-		stretch = slots - store->expire_slot;
-		if (stretch > EXPIRE_STRETCH)
-			stretch = EXPIRE_STRETCH;
-		if (stretch > work)
-			stretch = (uint32_t)work;
-		shard = tlsc_shard_at(store, store->expire_shard);
-		if (tlsc_shard_lock(&shard) == TLSCACHE_OK) {
-			wiped += expire_slots(&shard, store->expire_slot,
-			    stretch, seconds);
-			tlsc_shard_unlock(&shard);
-		}
-		work -= stretch;
-		store->expire_slot += stretch;
-		if (store->expire_slot == slots) {
-			store->expire_slot = 0;
-			store->expire_shard = (store->expire_shard + 1) %
-			    store->geometry.shards;
-		}
-	}
-	return wiped;
-}
-
-static size_t
-expire_slots(struct tlsc_shard *shard, uint32_t first, uint32_t n,
-    uint32_t now)
-{
-	struct tlsc_place place;
-	size_t wiped = 0;
-	uint32_t at, i;
-
-	for (i = first; i < first + n; i++) {
-		if (!tlsc_slot_place(&shard->slots[i], &at) ||
-		    !tlsc_shard_place(shard, at, &place) ||
-		    (place.entry.flags & TLSC_LIVE) == 0 ||
-		    place.entry.expires > now)
-			continue;
-		drop_counted(shard, &shard->slots[i], &place,
-		    TLSC_COUNT_expired);
-		wiped++;
-	}
-	return wiped;
 }
 
 /* ---- parts of these ---- */
@@ -489,27 +430,8 @@ enter_ready(struct tlsc_store *store, struct tlsc_shard *shard, uint64_t hash)
 	return enter(store, shard, hash);
 }
 
-static void
-drop_counted(struct tlsc_shard *shard, _Atomic uint32_t *slot,
-    const struct tlsc_place *place, enum tlsc_counter reason)
-{
-	tlsc_shard_begin(shard);
-	tlsc_shard_drop(shard, slot, place);
-	tlsc_count(shard, reason, 1);
-	tlsc_shard_end(shard);
-}
-
 static uint64_t
 id_hash(const struct tlsc_store *store, struct tlsc_id id)
 {
 	return tlsc_hash(&store->geometry.key, id.bytes, id.len);
-}
-
-static uint32_t
-since_epoch(const struct tlsc_store *store, int64_t when)
-{
-	if (when <= store->geometry.epoch)
-		return 0;
-	when -= store->geometry.epoch;
-	return when < UINT32_MAX ? (uint32_t)when : UINT32_MAX;
 }
