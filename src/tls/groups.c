@@ -21,6 +21,8 @@
 #include "base/mem.h"
 #include "tls/tls_int.h"
 
+/* What is in between for us to ignore (RFC 8701), often as the first. */
+#define IS_GREASE(id) (((id) & 0x0f0f) == 0x0a0a && (id) >> 8 == ((id) & 0xff))
 /* What a client may offer beyond these has no weight. */
 #define OFFER_MAX 64
 /*
@@ -37,6 +39,7 @@ static bool names_field(const char *, const char *, const char *);
 static int order_cb(SSL *, int *, void *);
 static int only(SSL *, uint16_t);
 static bool offers_tls13(SSL *);
+static size_t add(uint16_t *, size_t, const unsigned char *);
 static size_t supported(SSL *, uint16_t *, size_t);
 static size_t shares(SSL *, uint16_t *, size_t);
 static size_t usable(uint16_t *, size_t, bool);
@@ -208,7 +211,7 @@ supported(SSL *ssl, uint16_t *ids, size_t max)
 		&len))
 		return 0;
 	for (i = 2, n = 0; i + 1 < len && n < max; i += 2)
-		ids[n++] = (uint16_t)(p[i] << 8 | p[i + 1]);
+		n = add(ids, n, p + i);
 	return n;
 }
 
@@ -223,8 +226,15 @@ shares(SSL *ssl, uint16_t *ids, size_t max)
 		return 0;
 	for (i = 2, n = 0; i + 4 <= len && n < max;
 	    i += 4 + (size_t)(p[i + 2] << 8 | p[i + 3]))
-		ids[n++] = (uint16_t)(p[i] << 8 | p[i + 1]);
+		n = add(ids, n, p + i);
 	return n;
+}
+
+static size_t
+add(uint16_t *ids, size_t n, const unsigned char *p)
+{
+	ids[n] = (uint16_t)(p[0] << 8 | p[1]);
+	return IS_GREASE(ids[n]) ? n : n + 1;
 }
 
 /* Leave those that this version can use. Returns how many. */

@@ -86,6 +86,58 @@ START_TEST(test_older)
 }
 END_TEST
 
+/* What the client prefers, and its share, becomes a value to be ignored. */
+static void
+grease(unsigned char *bytes, size_t len, int value)
+{
+	static const unsigned char from[2] = { 0, 25 }; /* P-521 */
+	const unsigned char to[2] = { (unsigned char)value,
+		(unsigned char)value };
+	size_t i;
+
+	for (i = 0; i + 8 <= len; i++)
+		if (bytes[i] == 0 && (bytes[i + 1] == 10 ||
+			bytes[i + 1] == 51) &&
+		    memcmp(bytes + i + 6, from, 2) == 0)
+			memcpy(bytes + i + 6, to, 2);
+}
+
+/*
+ * Browsers put such a value first. Where ours is what they prefer otherwise,
+ * there is nothing to be done: both sides keep the two that they share. (The
+ * client notices what was done to its words.)
+ */
+static const struct {
+	int version, value, shared;
+} greasy[] = {
+	{ TLS1_2_VERSION, 0x1a, 2 },
+	{ TLS1_3_VERSION, 0x1a, 2 },
+	{ TLS1_3_VERSION, 0xfa, 2 },
+	{ TLS1_3_VERSION, 0x1b, 1 },
+};
+
+START_TEST(test_grease)
+{
+	static char preferred[] = "X25519:P-256";
+	struct talk_how how = { .version = greasy[_i].version,
+		.groups = "P-521:X25519:P-256", .spoil = grease,
+		.arg = greasy[_i].value };
+	struct tls_front *front;
+	struct site site;
+	struct talk *t;
+
+	site_init(&site);
+	site.listen.groups.value = preferred;
+	front = site_front(&site);
+	t = talk_new(front, &how);
+	ck_assert(!t->ok);
+	ck_assert_int_eq(SSL_get_shared_group(t->server, -1),
+	    greasy[_i].shared);
+	talk_free(t);
+	tls_front_free(front);
+}
+END_TEST
+
 /*
  * A group that TLS 1.2 cannot use, or that the security level forbids, is no
  * choice: not even when the client offers it, and prefers it to others.
@@ -207,6 +259,7 @@ groups_suite(void)
 	tc = tcase_create("groups");
 	tcase_add_checked_fixture(tc, shared_setup, shared_teardown);
 	tcase_add_loop_test(tc, test_order, 0, COUNT(rows));
+	tcase_add_loop_test(tc, test_grease, 0, COUNT(greasy));
 	tcase_add_test(tc, test_older);
 	tcase_add_loop_test(tc, test_useless, 0, COUNT(useless));
 	tcase_add_loop_test(tc, test_fields, 0, COUNT(fields));
