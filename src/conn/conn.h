@@ -278,10 +278,15 @@ struct conn_info {
 	int session_worker;  /* that made the session; -1: not known */
 	const char *client_certificate;
 	char client_cn[257]; /* of that, if it is "ok"; else "" */
-	char client_sha256[65];
 	char alpn[256]; /* "": none was chosen */
 	char client[ADDR_TEXT_MAX];
 };
 void conn_info(struct conn *, struct conn_info *);
+/*
+ * The SHA-256 of the client's certificate, if that is "ok", in hex; else "". It
+ * is computed now.
+ */
+#define CONN_SHA256_MAX 65
+void conn_client_sha256(const struct conn *, char *buf, size_t size);
 
 #endif

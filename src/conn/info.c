@@ -36,20 +36,20 @@ conn_info(struct conn *c, struct conn_info *info)
 static void
 handshake_info(struct conn *c, struct conn_info *info)
 {
-	const unsigned char *alpn;
-	unsigned len;
-
-	info->version = SSL_get_version(c->ssl);
-	info->cipher = SSL_get_cipher_name(c->ssl);
+	info->cipher = tls_cipher(c->ssl);
 	info->group = tls_group(c->ssl);
 	info->resumed = tls_resumed_name(tls_resumed(c->ssl));
 	info->session_worker = tls_session_worker(c->ssl);
 	tls_client_cn(c->ssl, info->client_cn, sizeof(info->client_cn));
-	tls_client_sha256(c->ssl, info->client_sha256,
-	    sizeof(info->client_sha256));
-	SSL_get0_alpn_selected(c->ssl, &alpn, &len);
-	if (alpn != NULL && len < sizeof(info->alpn))
-		memcpy(info->alpn, alpn, len);
+	tls_alpn(c->ssl, info->alpn, sizeof(info->alpn));
+}
+
+void
+conn_client_sha256(const struct conn *c, char *buf, size_t size)
+{
+	buf[0] = '\0';
+	if (conn_is_ready(c) || c->early.served)
+		tls_client_sha256(c->ssl, buf, size);
 }
 
 void

@@ -53,9 +53,11 @@ conn_log(struct conn *c)
 static void
 put_fields(struct kv *kv, struct conn *c)
 {
+	char sha256[CONN_SHA256_MAX];
 	struct conn_info info;
 
 	conn_info(c, &info);
+	conn_client_sha256(c, sha256, sizeof(sha256));
 	kv_number(kv, names[FIELD_WORKER], c->hub->conf.worker);
 	kv_number(kv, names[FIELD_ID], info.id);
 	kv_text(kv, names[FIELD_CLIENT], info.client);
@@ -76,7 +78,7 @@ put_fields(struct kv *kv, struct conn *c)
 		kv_text(kv, names[FIELD_MADE_BY], NULL);
 	kv_text(kv, names[FIELD_CLIENT_CERT], info.client_certificate);
 	kv_text(kv, names[FIELD_CLIENT_CN], info.client_cn);
-	kv_text(kv, names[FIELD_CLIENT_SHA256], info.client_sha256);
+	kv_text(kv, names[FIELD_CLIENT_SHA256], sha256);
 }
 
 static void

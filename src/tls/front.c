@@ -38,7 +38,7 @@ tls_front_new(const struct conf_listen *listen,
 	size_t i;
 
 	ERR_clear_error();
-	if (tls_hello_setup() == -1) {
+	if (tls_peer_setup() == -1) {
 		err_set(err, NULL, "OpenSSL: %s", tls_reason());
 		return NULL;
 	}

@@ -18,9 +18,6 @@
 #include "base/mem.h"
 #include "tls/tls_int.h"
 
-/* The index of the struct tls_peer in an SSL; the same in all processes. */
-static int peer_index = -1;
-
 static bool name_parse(SSL *, const uint8_t **, size_t *, int *alert);
 static struct tls_policy *name_find(const struct tls_front *, const uint8_t *,
     size_t);
@@ -30,24 +27,7 @@ static int name_compare_key(const void *, const void *);
 static bool wants_ticket(SSL *);
 static int name_again(struct tls_peer *, const uint8_t *, size_t,
     int *alert);
-static struct tls_peer *peer_new(SSL *, const uint8_t *, size_t);
-static void peer_free_cb(void *, void *, CRYPTO_EX_DATA *, int, long, void *);
 static void lower(char *, const void *, size_t);
-
-int
-tls_hello_setup(void)
-{
-	if (peer_index == -1)
-		peer_index = SSL_get_ex_new_index(0, NULL, NULL, NULL,
-		    peer_free_cb);
-	return peer_index == -1 ? -1 : 0;
-}
-
-struct tls_peer *
-tls_peer(const SSL *ssl)
-{
-	return SSL_get_ex_data(ssl, peer_index);
-}
 
 struct tls_policy *
 tls_policy(const SSL *ssl)
@@ -95,7 +75,7 @@ tls_hello_cb(SSL *ssl, int *alert, void *arg)
 		return name_again(peer, name, len, alert);
 
 	policy = len > 0 ? name_find(front, name, len) : &front->policies[0];
-	if ((peer = peer_new(ssl, name, len)) == NULL) {
+	if ((peer = tls_peer_new(ssl, name, len)) == NULL) {
 		*alert = SSL_AD_INTERNAL_ERROR;
 		return SSL_CLIENT_HELLO_ERROR;
 	}
@@ -230,29 +210,6 @@ name_again(struct tls_peer *peer, const uint8_t *name, size_t len,
 	ERR_raise(ERR_LIB_SSL, SSL_R_BAD_EXTENSION);
 	*alert = SSL_AD_ILLEGAL_PARAMETER;
 	return SSL_CLIENT_HELLO_ERROR;
-}
-
-static struct tls_peer *
-peer_new(SSL *ssl, const uint8_t *name, size_t len)
-{
-	struct tls_peer *peer;
-
-	if ((peer = calloc(1, sizeof(*peer) + len + 1)) == NULL)
-		return NULL;
-	peer->session_worker = -1;
-	if (len > 0)
-		memcpy(peer->name, name, len);
-	if (SSL_set_ex_data(ssl, peer_index, peer))
-		return peer;
-	free(peer);
-	return NULL;
-}
-
-static void
-peer_free_cb(void *ssl, void *peer, CRYPTO_EX_DATA *ad, int index, long argl,
-    void *argp)
-{
-	free(peer);
 }
 
 /* Of ASCII, whatever the locale. */

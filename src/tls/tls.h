@@ -118,6 +118,15 @@ void tls_failed(SSL *);
 /* "TLSv1.3" as soon as the version is settled; "-" before, or without one. */
 const char *tls_negotiated(const SSL *);
 
+/* The cipher of the connection, "TLS_AES_128_GCM_SHA256"; "(NONE)" before. */
+const char *tls_cipher(const SSL *);
+
+/*
+ * The protocol that ALPN chose; "" for none, and for one that buf has no room
+ * for: 256 bytes are enough.
+ */
+void tls_alpn(const SSL *, char *buf, size_t size);
+
 /*
  * Title of the certificate { } section in force: the default's before the
  * ClientHello, NULL when the client's name was rejected. Valid while the front

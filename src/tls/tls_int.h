@@ -170,11 +170,14 @@ void tls_groups_order(struct tls_front *, const struct conf_listen *);
 int tls_groups_apply(const struct tls_front *, SSL *);
 
 /* hello.c: the choice by server name */
-int tls_hello_setup(void);
 void tls_hello_names(struct tls_front *, const struct conf_listen *);
 int tls_hello_cb(SSL *, int *alert, void *front);
-struct tls_peer *tls_peer(const SSL *);
 struct tls_policy *tls_policy(const SSL *);
+
+/* peer.c: what is known of the client. NULL before its ClientHello. */
+int tls_peer_setup(void);
+struct tls_peer *tls_peer_new(SSL *, const uint8_t *name, size_t);
+struct tls_peer *tls_peer(const SSL *);
 
 /* early.c */
 void tls_early_setup(struct tls_front *, SSL_CTX *);

@@ -14,6 +14,7 @@
 
 START_TEST(test_before)
 {
+	char alpn[256] = "x";
 	struct tls_front *front;
 	struct site site;
 	SSL *ssl;
@@ -29,6 +30,10 @@ START_TEST(test_before)
 	ck_assert_str_eq(tls_certificate_title(ssl), "default");
 	ck_assert_str_eq(tls_client_verdict(ssl), "none");
 	ck_assert_str_eq(tls_group(ssl), "-");
+	ck_assert_str_eq(tls_negotiated(ssl), "-");
+	ck_assert_str_eq(tls_cipher(ssl), "(NONE)");
+	tls_alpn(ssl, alpn, sizeof(alpn));
+	ck_assert_str_eq(alpn, "");
 	SSL_free(ssl);
 	tls_front_free(front);
 }
