@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/daemon.h"
 #include "base/log.h"
 #include "base/proctitle.h"
 #include "master/handover.h"
@@ -40,7 +41,7 @@ master_main(const struct master_options *options, struct conf *conf)
 	TAILQ_INIT(&m.generations);
 	/* In the child's name: the lock of the pid file is the master's. */
 	if (!options->foreground && conf != NULL)
-		m.notify = process_daemonize();
+		m.notify = daemon_begin();
 	log_procinit("master");
 	proctitle_set("master");
 	events_begin(&m);
@@ -97,7 +98,7 @@ start(struct master *m, struct conf *conf, struct err *err)
 	/* From here on a signal is followed, and no pid file is left behind. */
 	if (events_watch(m, err) == -1)
 		return -1;
-	process_hold_signals(false);
+	daemon_hold_signals(false);
 	if (pid_file != NULL) {
 		m->pidfile = pidfile_open(pid_file, &why);
 		if (m->pidfile == NULL)

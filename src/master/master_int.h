@@ -229,11 +229,6 @@ void process_kill(struct process *);
 void process_signal(const struct process *, int);
 void process_free(struct process *);
 /*
- * Become a daemon: returns in the child, with a descriptor to say "serving"
- * on (one byte). The parent waits for that, and exits 0, or 1 at its end.
- */
-int process_daemonize(void);
-/*
  * Have a child move the sessions of `from` to the cache of a generation, with
  * the rights of its workers. Its pid, or -1 and errno.
  */
@@ -255,15 +250,12 @@ pid_t process_ask(const struct master *, const char **argv, int description,
 typedef void process_job(void *arg, size_t i, int fd);
 pid_t process_crew(process_job *, size_t n, void *arg, unsigned seconds,
     int *output);
-void process_hold_signals(bool);
 /*
- * The same in our place, with signals held. Returns when it fails: errno,
- * nothing has changed.
+ * process_ask() in our place, with signals held. Returns when it fails:
+ * errno, nothing has changed.
  */
 void process_become(const struct master *, const char **argv,
     int description);
-/* Nothing that is printed goes anywhere any more. */
-void process_detach_stderr(void);
 
 /* logfile.c */
 

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/daemon.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "ctl/ctl.h"
@@ -31,7 +32,6 @@
 
 static void process_hang_up(struct process *);
 _Noreturn static void ask(const char **, int);
-static void reset_signals(void);
 _Noreturn static void crew(process_job *, size_t, void *, unsigned, int);
 _Noreturn static void child(struct master *, struct process *, int,
     const struct heritage *);
@@ -142,7 +142,7 @@ child(struct master *m, struct process *self, int master_end,
 	pidfile_forget(m->pidfile);
 	generation_forget(m, g);
 	if (!m->options->foreground)
-		process_detach_stderr();
+		daemon_detach_stderr();
 	if (g != m->current && logfile_use(m, g, &err) == -1)
 		log_errorx("%s", err.text);
 	free(self);
@@ -320,7 +320,8 @@ crew(process_job *job, size_t n, void *arg, unsigned seconds, int output)
 	size_t i;
 
 	(void)setpgid(0, 0);
-	reset_signals();
+	daemon_reset_signals();
+	daemon_hold_signals(false);
 	/* Neither sockets nor the lock of the pid file are ours. */
 	if (dup2(output, CREW_FD) == -1)
 		_exit(1);
@@ -342,25 +343,14 @@ crew(process_job *job, size_t n, void *arg, unsigned seconds, int output)
 	_exit(0);
 }
 
-static void
-reset_signals(void)
-{
-	sigset_t none;
-	int sig;
-
-	for (sig = 1; sig < NSIG; sig++)
-		(void)signal(sig, SIG_DFL);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-}
-
 /* As a shell would start it, no signal ignored or held back. */
 static void
 ask(const char **argv, int output)
 {
 	int null;
 
-	reset_signals();
+	daemon_reset_signals();
+	daemon_hold_signals(false);
 	null = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	if (null != -1)
 		(void)dup2(null, STDIN_FILENO);
@@ -369,18 +359,6 @@ ask(const char **argv, int output)
 	(void)execv(argv[0], (char *const *)(void *)argv);
 	(void)dprintf(STDERR_FILENO, "%s\n", strerror(errno));
 	_exit(127);
-}
-
-void
-process_hold_signals(bool hold)
-{
-	sigset_t set;
-
-	if (hold)
-		sigfillset(&set);
-	else
-		sigemptyset(&set);
-	sigprocmask(SIG_SETMASK, &set, NULL);
 }
 
 /* With signals held: one between the programs would end the process. */
@@ -394,51 +372,4 @@ process_become(const struct master *m, const char **argv, int description)
 	saved = errno;
 	handover_pass(m, description, false);
 	errno = saved;
-}
-
-int
-process_daemonize(void)
-{
-	int null, pipefd[2];
-	char byte;
-	pid_t pid;
-	ssize_t n;
-
-	if (pipe(pipefd) == -1)
-		fatal("pipe");
-	(void)fd_cloexec(pipefd[0]);
-	(void)fd_cloexec(pipefd[1]);
-	pid = fork();
-	if (pid == -1)
-		fatal("fork");
-	if (pid != 0) {
-		close(pipefd[1]);
-		do {
-			n = read(pipefd[0], &byte, 1);
-		} while (n == -1 && errno == EINTR);
-		_exit(n == 1 ? 0 : 1);
-	}
-	close(pipefd[0]);
-	if (setsid() == -1 || chdir("/") == -1)
-		fatal("cannot become a daemon");
-	null = open("/dev/null", O_RDWR);
-	if (null == -1 || dup2(null, STDIN_FILENO) == -1 ||
-	    dup2(null, STDOUT_FILENO) == -1)
-		fatal("/dev/null");
-	if (null > STDERR_FILENO)
-		close(null);
-	return pipefd[1];
-}
-
-void
-process_detach_stderr(void)
-{
-	int null;
-
-	null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	if (null == -1)
-		return;
-	(void)dup2(null, STDERR_FILENO);
-	close(null);
-	log_stderr_changed();
 }

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/daemon.h"
 #include "base/log.h"
 #include "base/names.h"
 #include "master/master_int.h"
@@ -113,7 +114,7 @@ serving(struct master *m)
 	    m->current->conf->workers, (long)getpid(), m->options->path);
 	if (m->notify == -1)
 		return;
-	process_detach_stderr();
+	daemon_detach_stderr();
 	(void)!write(m->notify, &byte, 1);
 	close(m->notify);
 	m->notify = -1;

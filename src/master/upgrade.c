@@ -19,6 +19,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/daemon.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "master/handover.h"
@@ -69,7 +70,7 @@ upgrade_drop(struct master *m)
 		return;
 	event_del(&m->turn);
 	m->test.held = false;
-	process_hold_signals(false);
+	daemon_hold_signals(false);
 }
 
 void
@@ -222,7 +223,7 @@ void
 upgrade_hold(struct master *m)
 {
 	test_end(m);
-	process_hold_signals(true);
+	daemon_hold_signals(true);
 	m->test.held = true;
 	m->test.turns = 2;
 	event_active(&m->turn, EV_TIMEOUT, 1);

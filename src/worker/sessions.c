@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/daemon.h"
 #include "base/fd.h"
 #include "base/proctitle.h"
 #include "tlscache.h"
@@ -52,7 +53,7 @@ worker_move(const struct heritage *h, struct tlscache *from)
 	int error;
 
 	worker_signals();
-	worker_hold_signals(false);
+	daemon_hold_signals(false);
 	proctitle_set("moving sessions");
 	fd_close_from(STDERR_FILENO + 1);
 	if (worker_become(h, &err) == -1)

@@ -16,6 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/daemon.h"
 #include "base/log.h"
 #include "base/proctitle.h"
 #include "tls/tls.h"
@@ -47,9 +48,9 @@ worker_main(const struct heritage *h)
 		exit(WORKER_EXIT_SETUP);
 	}
 	log_debug("ready, generation %u", h->generation);
-	worker_hold_signals(false);
+	daemon_hold_signals(false);
 	event_base_dispatch(w.base);
-	worker_hold_signals(true); /* who ends anyway does not die of SIGTERM */
+	daemon_hold_signals(true); /* who ends anyway does not die of SIGTERM */
 	conn_hub_free(w.hub);
 	event_base_free(w.base);
 	exit(0);
@@ -84,18 +85,6 @@ worker_signals(void)
 	sa.sa_handler = SIG_IGN;
 	for (i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
 		sigaction(ignored[i], &sa, NULL);
-}
-
-void
-worker_hold_signals(bool hold)
-{
-	sigset_t set;
-
-	if (hold)
-		sigfillset(&set);
-	else
-		sigemptyset(&set);
-	sigprocmask(SIG_SETMASK, &set, NULL);
 }
 
 static int

@@ -89,9 +89,8 @@ void control_tell(const struct heritage *, enum control_type);
 /* In place of control_init(): why there will be no worker. */
 void control_failed(const struct heritage *, const char *why);
 
-/* worker.c: a worker's signal handlers; hold all signals back, or no more. */
+/* worker.c: a worker's signal handlers. */
 void worker_signals(void);
-void worker_hold_signals(bool);
 /* To the rights that the configuration leaves. 0, or -1 with the error text. */
 int worker_become(const struct heritage *, struct err *);
 

@@ -12,6 +12,7 @@
 
 Suite *addr_suite(void);
 Suite *clock_suite(void);
+Suite *daemon_suite(void);
 Suite *err_suite(void);
 Suite *fd_suite(void);
 Suite *keepalive_suite(void);
