@@ -137,7 +137,7 @@ upkeep_event_cb(evutil_socket_t fd, short what, void *arg)
 	struct master *m = arg;
 
 	keys_tick(m);
-	reload_overdue(m);
+	children_overdue(&m->children);
 	making_names(m);
 	observe_tick(m);
 	master_settle(m);

@@ -137,9 +137,9 @@ static void
 write_worker(FILE *fp, const struct process *p)
 {
 	fprintf(fp, "worker %u %u %ld %d %u %" PRId64 " %d %d\n", p->worker,
-	    p->generation->number, (long)p->pid, p->fd,
+	    p->generation->number, (long)p->child.pid, p->child.fd,
 	    scoreboard_slot_number(p->master->scoreboard, p->slot), p->started,
-	    p->ready, p->killed);
+	    p->ready, p->child.killed);
 }
 
 /* A space and the word; what could end it, or the line, as %XX. */
@@ -180,7 +180,7 @@ handover_pass(const struct master *m, int description, bool pass)
 		for (i = 0; i < b->nfds; i++)
 			set_pass(b->fds[i], pass);
 	TAILQ_FOREACH(p, &m->processes, entry)
-		set_pass(p->fd, pass);
+		set_pass(p->child.fd, pass);
 }
 
 static void

@@ -314,18 +314,18 @@ read_worker(struct reader *r)
 	int64_t worker, generation, pid, slot;
 
 	p->master = r->master;
-	p->fd = -1;
+	p->child.fd = -1;
 	TAILQ_INSERT_TAIL(&r->master->processes, p, entry);
 	/* Not 1, 0 or less: these are many processes for kill(2). */
 	if (!number(r, 0, WORKERS_MAX - 1, &worker) ||
 	    !number(r, 1, UINT_MAX, &generation) ||
-	    !number(r, 2, INT_MAX, &pid) || !descriptor(r, &p->fd) ||
+	    !number(r, 2, INT_MAX, &pid) || !descriptor(r, &p->child.fd) ||
 	    !number(r, 0, UINT_MAX, &slot) ||
 	    !number(r, INT64_MIN, INT64_MAX, &p->started) ||
-	    !flag(r, &p->ready) || !flag(r, &p->killed))
+	    !flag(r, &p->ready) || !flag(r, &p->child.killed))
 		return false;
 	p->worker = (unsigned)worker;
-	p->pid = (pid_t)pid;
+	p->child.pid = (pid_t)pid;
 	p->slot_number = (unsigned)slot;
 	p->generation = generation_find(r->master, (unsigned)generation);
 	if (p->generation == NULL ||

@@ -77,11 +77,11 @@ look(struct process *p)
 	case HEARTBEAT_SILENT:
 		log_warnx("worker %u, pid %ld, has not run for a second%s: "
 		    "its queue is served by another, if there is one",
-		    p->worker, (long)p->pid, why(p));
+		    p->worker, (long)p->child.pid, why(p));
 		break;
 	case HEARTBEAT_BACK:
 		log_notice("worker %u, pid %ld, runs again", p->worker,
-		    (long)p->pid);
+		    (long)p->child.pid);
 		break;
 	}
 	supervise_cover(p->master);
@@ -97,7 +97,7 @@ why(const struct process *p)
 	const char *state;
 	FILE *fp;
 
-	snprintf(path, sizeof(path), "/proc/%ld/stat", (long)p->pid);
+	snprintf(path, sizeof(path), "/proc/%ld/stat", (long)p->child.pid);
 	fp = fopen(path, "re");
 	if (fp == NULL)
 		return "";

@@ -13,13 +13,13 @@
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/crew.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/names.h"
@@ -56,7 +56,8 @@ struct question {
 	const struct lookup *l;
 };
 
-static process_job ask;
+static int begin(struct lookup *, struct generation *, struct children *);
+static crew_job ask;
 static void ask_name(size_t, int);
 static void ask_ids(const struct generation *, int);
 static void say(int, const struct answer *);
@@ -66,6 +67,12 @@ static bool want_ids(const struct generation *);
 
 int
 lookup_begin(struct lookup *l, struct generation *g)
+{
+	return begin(l, g, &g->master->children);
+}
+
+static int
+begin(struct lookup *l, struct generation *g, struct children *children)
 {
 	struct question q = { .g = g, .l = l };
 	const struct name *all;
@@ -83,10 +90,9 @@ lookup_begin(struct lookup *l, struct generation *g)
 		return 0;
 	}
 	l->until = clock_mono_us() + WITHIN_S * 1000000;
-	l->pid = process_crew(ask, n, &q, WITHIN_S + 1, &l->fd);
-	if (l->pid != -1)
+	if (crew_start(children, &l->crew, "looking up names", ask, n, &q,
+	    WITHIN_S + 1) == 0)
 		return 1;
-	l->pid = 0;
 	lookup_drop(l);
 	return -1;
 }
@@ -98,7 +104,7 @@ lookup_read(struct lookup *l, struct generation *g)
 	ssize_t n;
 
 	for (;;) {
-		n = read(l->fd, &a, sizeof(a));
+		n = read(l->crew.fd, &a, sizeof(a));
 		if (n == -1 && errno == EINTR)
 			continue;
 		if (n == -1 && (errno == EAGAIN || errno == EWOULDBLOCK))
@@ -129,20 +135,22 @@ lookup_end(struct lookup *l, struct generation *g)
 int
 lookup_wait(struct generation *g, struct err *err)
 {
-	struct lookup l = { .fd = -1 };
+	struct children children = { NULL };
+	struct lookup l;
 	struct pollfd p;
 	int64_t left;
 	bool names;
 	int r;
 
-	r = lookup_begin(&l, g);
+	memset(&l, 0, sizeof(l));
+	r = begin(&l, g, &children);
 	if (r == -1)
 		return err_set(err, NULL, "looking up names: %s",
 		    strerror(errno));
 	if (r == 0)
 		return 0;
 	names = l.nnames > 0;
-	p.fd = l.fd;
+	p.fd = l.crew.fd;
 	p.events = POLLIN;
 	while (r == 1 && (left = l.until - clock_mono_us()) > 0) {
 		(void)poll(&p, 1, (int)(left / 1000) + 1);
@@ -157,15 +165,10 @@ lookup_drop(struct lookup *l)
 {
 	if (event_initialized(&l->answer))
 		event_del(&l->answer);
-	if (l->pid != 0) {
-		(void)kill(-l->pid, SIGKILL);
-		close(l->fd);
-	}
+	child_end(&l->crew);
 	free(l->names);
 	l->names = NULL;
 	l->nnames = 0;
-	l->pid = 0;
-	l->fd = -1;
 }
 
 /* In a child: the names come first, then the ids. */

@@ -54,7 +54,7 @@ wait_answer(struct master *m)
 		tv.tv_sec = left / 1000000;
 		tv.tv_usec = left % 1000000;
 	}
-	event_assign(&l->answer, m->base, l->fd, EV_READ, answer_event_cb, m);
+	event_assign(&l->answer, m->base, l->crew.fd, EV_READ, answer_event_cb, m);
 	event_add(&l->answer, &tv);
 }
 
@@ -78,7 +78,7 @@ making_go_on(struct master *m)
 	struct err err;
 	int r;
 
-	if (m->lookup.pid != 0) {
+	if (m->lookup.crew.listed) {
 		answered(m);
 		return;
 	}
@@ -147,8 +147,8 @@ making_settled(struct master *m)
 void
 making_names(struct master *m)
 {
-	if (m->state != MASTER_RUNNING || m->lookup.pid != 0 ||
-	    m->mover != 0 || m->current->handed_over ||
+	if (m->state != MASTER_RUNNING || m->lookup.crew.listed ||
+	    m->mover.listed || m->current->handed_over ||
 	    clock_mono_us() < m->names_at)
 		return;
 	m->names_at = clock_mono_us() + NAMES_EACH_S * 1000000;

@@ -34,7 +34,6 @@ master_main(const struct master_options *options, struct conf *conf)
 	memset(&m, 0, sizeof(m));
 	m.options = options;
 	m.notify = -1;
-	m.test.fd = -1;
 	m.started = clock_wall();
 	TAILQ_INIT(&m.sockets);
 	TAILQ_INIT(&m.processes);

@@ -14,6 +14,7 @@
 #include <event2/event_struct.h>
 
 #include "base/addr.h"
+#include "base/child.h"
 #include "base/err.h"
 #include "base/pidfile.h"
 #include "conf/conf.h"
@@ -73,8 +74,7 @@ struct process {
 	struct master *master;
 	struct generation *generation;
 	unsigned worker;
-	pid_t pid;
-	int fd; /* our end of the channel; -1 after its end */
+	struct child child; /* its fd is our end of the channel */
 	struct event control;
 	struct slot *slot;
 	unsigned slot_number; /* handed over, and not looked up yet */
@@ -82,8 +82,6 @@ struct process {
 	struct heartbeat heartbeat;
 	bool ready;
 	bool drained;	 /* accepts no more */
-	bool killed;	 /* by us */
-	bool reaped;	 /* its pid may be somebody else's now */
 	char *failure;	 /* what it could not do, in its own words */
 };
 TAILQ_HEAD(process_list, process);
@@ -99,8 +97,7 @@ struct seat {
 
 /* lookup.c: the processes that ask for names, and what they have said */
 struct lookup {
-	pid_t pid; /* 0: none */
-	int fd;
+	struct child crew;
 	size_t *names; /* the places of those that are asked for */
 	size_t nnames;
 	int64_t until; /* clock_mono_us() */
@@ -109,8 +106,7 @@ struct lookup {
 
 /* upgrade.c: the process that tests the program. */
 struct upgrade_test {
-	pid_t pid; /* 0: none */
-	int fd;	   /* of what it prints; -1: that is over */
+	struct child child; /* its fd is of what it prints */
 	struct event readable;
 	char text[2048];
 	size_t len;
@@ -130,6 +126,7 @@ struct master {
 	struct scoreboard *scoreboard;
 	struct pidfile *pidfile;
 	struct bound_list sockets;
+	struct children children; /* of all kinds */
 	struct process_list processes;
 	struct generation_list generations;
 	struct generation *current;
@@ -145,8 +142,7 @@ struct master {
 	int64_t names_wait_s; /* what was found could not be used so far */
 	struct upgrade_test test;
 	struct lookup lookup;
-	pid_t mover; /* moves sessions to a cache of another size; 0: none */
-	int64_t mover_kill_at; /* clock_mono_us() */
+	struct child mover; /* moves sessions to a cache of another size */
 	int64_t retry_at; /* clock_mono_us(): finish an upgrade; 0: no need */
 	int64_t started;      /* clock_wall() */
 	int notify;	      /* daemon: the waiting parent, or -1 */
@@ -219,43 +215,38 @@ void lookup_drop(struct lookup *);
 /* Start a worker. NULL and errno. */
 struct process *process_start(struct master *, struct generation *,
     unsigned worker);
+void process_kill(struct process *);
+void process_signal(const struct process *, int);
+void process_free(struct process *);
+/* One that was handed over. */
+void process_adopt(struct process *);
+/* channel.c */
+
 /* Tell it something; a worker that cannot be told is about to be reaped. */
 void process_tell(struct process *, enum control_type, unsigned arg, int fd);
 /* Have the event loop hear it. */
 void process_watch(struct process *);
 /* Hear what it has to say: ready, drained and failure are what it said. */
 void process_listen(struct process *);
-void process_kill(struct process *);
-void process_signal(const struct process *, int);
-void process_free(struct process *);
+void process_hang_up(struct process *);
+
+/* mover.c */
+
+/* Move the sessions of `from` to the cache of m->current. 0, or -1 and errno. */
+int mover_start(struct master *, struct tlscache *from);
+
+/* exec.c */
+
 /*
- * Have a child move the sessions of `from` to the cache of a generation, with
- * the rights of its workers. Its pid, or -1 and errno.
+ * Run the program of argv as a child, m->test.child, with what is described
+ * handed on to it; its output is what it prints. 0, or -1 and errno.
  */
-pid_t process_move(const struct generation *, struct tlscache *from);
+int exec_test(struct master *, const char **argv, int description);
 /*
- * Run the program of argv as a child, with what is described handed on to it.
- * *output gets a descriptor to read what it prints (non-blocking). Its pid, or
- * -1 and errno.
+ * The same in our place, with signals held. Returns when it fails: errno,
+ * nothing has changed.
  */
-pid_t process_ask(const struct master *, const char **argv, int description,
-    int *output);
-/*
- * Have children do n jobs, some at a time, that may take long; what they write
- * to fd comes out of *output (non-blocking), and its end when all are done. No
- * write may be longer than PIPE_BUF. After so many seconds they end in any
- * case. To end them before, kill the process group of the pid, which is -1 with
- * errno on failure.
- */
-typedef void process_job(void *arg, size_t i, int fd);
-pid_t process_crew(process_job *, size_t n, void *arg, unsigned seconds,
-    int *output);
-/*
- * process_ask() in our place, with signals held. Returns when it fails:
- * errno, nothing has changed.
- */
-void process_become(const struct master *, const char **argv,
-    int description);
+void exec_become(const struct master *, const char **argv, int description);
 
 /* logfile.c */
 
@@ -345,8 +336,6 @@ void reload_abort(struct master *);
 void reload_drop(struct master *);
 /* The process that moved the sessions has ended. */
 void reload_moved(struct master *, int status);
-/* Once a second: kill workers that should have finished long ago. */
-void reload_overdue(struct master *);
 
 /* upgrade.c: the same, and */
 
@@ -427,5 +416,7 @@ void events_end(struct master *);
 
 /* SIGCHLD: who has ended? */
 void reap_children(struct master *);
+/* This one has. */
+void reap_worker(struct process *, int status);
 
 #endif

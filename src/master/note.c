@@ -82,7 +82,7 @@ is_closed(const struct master *m)
 {
 	const struct process *p;
 
-	if (m->closing == NULL || m->mover != 0)
+	if (m->closing == NULL || m->mover.listed)
 		return false;
 	TAILQ_FOREACH(p, &m->processes, entry)
 		if (p->generation == m->closing && !p->drained)
@@ -97,6 +97,6 @@ is_closed(const struct master *m)
 static bool
 is_busy(const struct master *m, int64_t now)
 {
-	return m->mover != 0 ||
+	return m->mover.listed ||
 	    (m->closing != NULL && now < m->leaving_until);
 }

@@ -138,7 +138,7 @@ view_workers(struct master *m, struct ctl_view *view)
 		memset(w, 0, sizeof(*w));
 		w->number = p->worker;
 		w->generation = p->generation->number;
-		w->pid = p->pid;
+		w->pid = p->child.pid;
 		w->state = process_state(p);
 		w->started = clock_wall() -
 		    (clock_mono_us() - p->started) / 1000000;

@@ -1,17 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Making processes: the only place of fork(2). A child gets what struct
- * heritage holds; everything else of the master's is closed or freed before
- * worker_main().
+ * A worker as a child of the master. It gets what struct heritage holds;
+ * everything else of the master's is closed or freed before worker_main().
  */
 #include "config.h"
 
-#include <sys/wait.h>
-
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -21,50 +16,87 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "ctl/ctl.h"
-#include "master/handover.h"
 #include "master/master_int.h"
 
-/* From one worker, before others have their turn. */
-#define MESSAGES 64
-/* Of a crew, so many work at one time, and this is where they write. */
-#define CREW_MAX 16
-#define CREW_FD (STDERR_FILENO + 1)
+/* In the child: what it is to be, and both ends of the channel. */
+struct birth {
+	struct process *process;
+	int channel[2];
+};
 
-static void process_hang_up(struct process *);
-_Noreturn static void ask(const char **, int);
-_Noreturn static void crew(process_job *, size_t, void *, unsigned, int);
-_Noreturn static void child(struct master *, struct process *, int,
-    const struct heritage *);
+static void inherit(void *, int);
+static void let_go(struct master *, const struct generation *);
+static void exited(void *, int);
+static void overdue(void *);
+
+static const struct child_kind worker_kind = {
+	.run = inherit,
+	.exited = exited,
+	.overdue = overdue,
+};
 
 struct process *
 process_start(struct master *m, struct generation *g, unsigned worker)
 {
-	struct heritage h;
+	struct birth birth;
 	struct process *p;
-	sigset_t all, old;
-	int saved, sv[2];
+	int saved;
 
 	p = calloc(1, sizeof(*p));
 	if (p == NULL)
 		return NULL;
-	p->slot = scoreboard_take(m->scoreboard, worker);
-	if (p->slot == NULL) {
-		free(p);
-		errno = EAGAIN;
-		return NULL;
-	}
-	if (fd_pair(sv) == -1) {
-		saved = errno;
-		scoreboard_release(m->scoreboard, p->slot);
-		free(p);
-		errno = saved;
-		return NULL;
-	}
 	p->master = m;
 	p->generation = g;
 	p->worker = worker;
-	p->fd = sv[0];
 	p->started = clock_mono_us();
+	p->child.arg = birth.process = p;
+	errno = EAGAIN; /* of a scoreboard that is full */
+	p->slot = scoreboard_take(m->scoreboard, worker);
+	if (p->slot == NULL || fd_pair(birth.channel) == -1)
+		goto fail;
+	if (child_start(&m->children, &p->child, &worker_kind, &birth) == -1) {
+		saved = errno;
+		close(birth.channel[0]);
+		close(birth.channel[1]);
+		errno = saved;
+		goto fail;
+	}
+	close(birth.channel[1]);
+	p->child.fd = birth.channel[0];
+	g->alive++;
+	TAILQ_INSERT_TAIL(&m->processes, p, entry);
+	process_watch(p);
+	return p;
+
+fail:
+	saved = errno;
+	if (p->slot != NULL)
+		scoreboard_release(m->scoreboard, p->slot);
+	free(p);
+	errno = saved;
+	return NULL;
+}
+
+void
+process_adopt(struct process *p)
+{
+	struct generation *g = p->generation;
+
+	p->child.arg = p;
+	p->child.kill_at = g->draining ? g->kill_at : 0;
+	child_adopt(&p->master->children, &p->child, &worker_kind);
+	process_watch(p);
+}
+
+static void
+inherit(void *how, int output)
+{
+	const struct birth *birth = how;
+	struct process *p = birth->process;
+	struct generation *g = p->generation;
+	struct master *m = p->master;
+	struct heritage h;
+	struct err err;
 
 	memset(&h, 0, sizeof(h));
 	h.conf = g->conf;
@@ -75,301 +107,73 @@ process_start(struct master *m, struct generation *g, unsigned worker)
 	h.ids = g->ids;
 	h.sessions = g->cache != NULL ? g->cache->sessions : NULL;
 	h.slot = p->slot;
-	h.worker = worker;
+	h.worker = p->worker;
 	h.generation = g->number;
 	h.connections = g->connections;
 	h.serve = g == m->current;
-	h.control_fd = sv[1];
-
-	/* No signal of the master's may be handled in the child. */
-	sigfillset(&all);
-	sigprocmask(SIG_SETMASK, &all, &old);
-	p->pid = fork();
-	if (p->pid == 0)
-		child(m, p, sv[0], &h);
-	saved = errno;
-	sigprocmask(SIG_SETMASK, &old, NULL);
-	close(sv[1]);
-	if (p->pid == -1) {
-		close(sv[0]);
-		scoreboard_release(m->scoreboard, p->slot);
-		free(p);
-		errno = saved;
-		return NULL;
-	}
-	g->alive++;
-	TAILQ_INSERT_TAIL(&m->processes, p, entry);
-	process_watch(p);
-	return p;
+	h.control_fd = birth->channel[1];
+	close(birth->channel[0]);
+	free(p);
+	let_go(m, g);
+	if (!m->options->foreground)
+		daemon_detach_stderr();
+	if (g != m->current && logfile_use(m, g, &err) == -1)
+		log_errorx("%s", err.text);
+	worker_main(&h);
 }
 
-void
-process_watch(struct process *p)
-{
-	if (p->fd == -1)
-		return;
-	/* It has nothing to give us; one taken over might try. */
-	fd_refuse(p->fd);
-	event_assign(&p->control, p->master->base, p->fd, EV_READ | EV_PERSIST,
-	    p->master->message, p);
-	event_add(&p->control, NULL);
-}
-
+/* Of all that is the master's only this generation is kept. */
 static void
-child(struct master *m, struct process *self, int master_end,
-    const struct heritage *h)
+let_go(struct master *m, const struct generation *g)
 {
-	struct generation *g = self->generation;
-	struct process *p;
-	struct err err;
-
 	/* A new epoll set first: the old one is the master's, too. */
 	if (event_reinit(m->base) == -1)
 		_exit(WORKER_EXIT_SETUP);
 	event_base_free(m->base);
 	if (m->ctl != NULL)
 		ctl_forget(m->ctl);
-	close(master_end);
-	TAILQ_FOREACH(p, &m->processes, entry)
-		if (p->fd != -1)
-			close(p->fd);
+	children_forget(&m->children);
 	if (m->notify != -1)
 		close(m->notify);
-	if (m->test.fd != -1)
-		close(m->test.fd);
-	if (m->lookup.pid != 0)
-		close(m->lookup.fd);
 	pidfile_forget(m->pidfile);
 	generation_forget(m, g);
-	if (!m->options->foreground)
-		daemon_detach_stderr();
-	if (g != m->current && logfile_use(m, g, &err) == -1)
-		log_errorx("%s", err.text);
-	free(self);
-	worker_main(h);
-}
-
-void
-process_listen(struct process *p)
-{
-	struct control_msg msg;
-	unsigned left;
-	ssize_t n;
-	int fd;
-
-	for (left = MESSAGES; p->fd != -1; left--) {
-		if (left == 0)
-			return;
-		n = fd_recv(p->fd, &msg, sizeof(msg), &fd);
-		if (fd != -1)
-			fd_discard(fd);
-		if (n == -1 && (errno == EAGAIN || errno == EWOULDBLOCK))
-			return;
-		if (n != (ssize_t)sizeof(msg))
-			break;
-		if (msg.type == CONTROL_FAILED && p->failure == NULL)
-			p->failure = strndup(msg.text, sizeof(msg.text));
-		else if (msg.type == CONTROL_READY)
-			p->ready = true;
-		else if (msg.type == CONTROL_DRAINED)
-			p->drained = true;
-	}
-	process_hang_up(p);
 }
 
 static void
-process_hang_up(struct process *p)
+exited(void *arg, int status)
 {
-	if (p->fd == -1)
-		return;
-	event_del(&p->control);
-	close(p->fd);
-	p->fd = -1;
+	reap_worker(arg, status);
 }
 
-void
-process_tell(struct process *p, enum control_type type, unsigned arg, int fd)
+static void
+overdue(void *arg)
 {
-	struct control_msg msg;
+	const struct process *p = arg;
 
-	memset(&msg, 0, sizeof(msg));
-	msg.type = (int)type;
-	msg.arg = arg;
-	if (p->fd == -1 || fd_send(p->fd, &msg, sizeof(msg), fd) == 0)
-		return;
-	/* Who has ended needs no orders; SIGCHLD says the rest. */
-	if (errno != EPIPE && errno != ECONNRESET)
-		log_warn("worker %u, pid %ld does not listen", p->worker,
-		    (long)p->pid);
+	log_warnx("worker %u, pid %ld, generation %u, has not finished in "
+	    "time: killed", p->worker, (long)p->child.pid,
+	    p->generation->number);
 }
 
 void
 process_kill(struct process *p)
 {
-	p->killed = true;
-	process_signal(p, SIGKILL);
+	child_kill(&p->child);
 }
 
 void
 process_signal(const struct process *p, int sig)
 {
-	if (!p->reaped)
-		(void)kill(p->pid, sig);
+	child_signal(&p->child, sig);
 }
 
 void
 process_free(struct process *p)
 {
 	process_hang_up(p);
+	child_end(&p->child);
 	TAILQ_REMOVE(&p->master->processes, p, entry);
 	scoreboard_release(p->master->scoreboard, p->slot);
 	free(p->failure);
 	free(p);
-}
-
-pid_t
-process_ask(const struct master *m, const char **argv, int description,
-    int *output)
-{
-	sigset_t all, old;
-	int pipefd[2], saved;
-	pid_t pid;
-
-	if (pipe(pipefd) == -1)
-		return -1;
-	(void)fd_cloexec(pipefd[0]);
-	(void)fd_cloexec(pipefd[1]);
-	(void)fd_nonblock(pipefd[0]);
-	sigfillset(&all);
-	sigprocmask(SIG_SETMASK, &all, &old);
-	pid = fork();
-	if (pid == 0) {
-		handover_pass(m, description, true);
-		ask(argv, pipefd[1]);
-	}
-	saved = errno;
-	sigprocmask(SIG_SETMASK, &old, NULL);
-	close(pipefd[1]);
-	if (pid == -1)
-		close(pipefd[0]);
-	else
-		*output = pipefd[0];
-	errno = saved;
-	return pid;
-}
-
-pid_t
-process_move(const struct generation *g, struct tlscache *from)
-{
-	struct heritage h;
-	sigset_t all, old;
-	int saved;
-	pid_t pid;
-
-	memset(&h, 0, sizeof(h));
-	h.conf = g->conf;
-	h.ids = g->ids;
-	h.sessions = g->cache->sessions;
-	sigfillset(&all);
-	sigprocmask(SIG_SETMASK, &all, &old);
-	pid = fork();
-	if (pid == 0)
-		worker_move(&h, from);
-	saved = errno;
-	sigprocmask(SIG_SETMASK, &old, NULL);
-	errno = saved;
-	return pid;
-}
-
-pid_t
-process_crew(process_job *job, size_t n, void *arg, unsigned seconds,
-    int *output)
-{
-	sigset_t all, old;
-	int pipefd[2], saved;
-	pid_t pid;
-
-	if (pipe(pipefd) == -1)
-		return -1;
-	(void)fd_cloexec(pipefd[0]);
-	(void)fd_cloexec(pipefd[1]);
-	(void)fd_nonblock(pipefd[0]);
-	sigfillset(&all);
-	sigprocmask(SIG_SETMASK, &all, &old);
-	pid = fork();
-	if (pid == 0)
-		crew(job, n, arg, seconds, pipefd[1]);
-	saved = errno;
-	sigprocmask(SIG_SETMASK, &old, NULL);
-	close(pipefd[1]);
-	if (pid == -1)
-		close(pipefd[0]);
-	else
-		*output = pipefd[0];
-	/* Here and there: whoever is first. */
-	(void)setpgid(pid, pid);
-	errno = saved;
-	return pid;
-}
-
-/* The alarm is for a master that is killed: nothing of it may stay behind. */
-static void
-crew(process_job *job, size_t n, void *arg, unsigned seconds, int output)
-{
-	pid_t pid;
-	size_t i;
-
-	(void)setpgid(0, 0);
-	daemon_reset_signals();
-	daemon_hold_signals(false);
-	/* Neither sockets nor the lock of the pid file are ours. */
-	if (dup2(output, CREW_FD) == -1)
-		_exit(1);
-	fd_close_from(CREW_FD + 1);
-	(void)alarm(seconds);
-	for (i = 0; i < n; i++) {
-		if (i >= CREW_MAX)
-			(void)wait(NULL);
-		pid = n > 1 ? fork() : -1;
-		if (pid > 0)
-			continue;
-		(void)alarm(seconds);
-		job(arg, i, CREW_FD);
-		if (pid == 0)
-			_exit(0);
-	}
-	while (wait(NULL) > 0)
-		;
-	_exit(0);
-}
-
-/* As a shell would start it, no signal ignored or held back. */
-static void
-ask(const char **argv, int output)
-{
-	int null;
-
-	daemon_reset_signals();
-	daemon_hold_signals(false);
-	null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	if (null != -1)
-		(void)dup2(null, STDIN_FILENO);
-	(void)dup2(output, STDOUT_FILENO);
-	(void)dup2(output, STDERR_FILENO);
-	(void)execv(argv[0], (char *const *)(void *)argv);
-	(void)dprintf(STDERR_FILENO, "%s\n", strerror(errno));
-	_exit(127);
-}
-
-/* With signals held: one between the programs would end the process. */
-void
-process_become(const struct master *m, const char **argv, int description)
-{
-	int saved;
-
-	handover_pass(m, description, true);
-	(void)execv(argv[0], (char *const *)(void *)argv);
-	saved = errno;
-	handover_pass(m, description, false);
-	errno = saved;
 }

@@ -16,43 +16,28 @@
 /* Unless somebody killed it: then it must have hardly lived at all. */
 #define KILLED_LIFE_US 100000
 
-static void worker_gone(struct master *, struct process *, int);
 static void death_text(const struct process *, int, struct err *);
 static bool is_fault(const struct process *, int);
 
 void
 reap_children(struct master *m)
 {
-	struct process *p;
-	int status;
-	pid_t pid;
-
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-		TAILQ_FOREACH(p, &m->processes, entry)
-			if (p->pid == pid)
-				break;
-		if (p != NULL)
-			worker_gone(m, p, status);
-		else if (pid == m->test.pid)
-			upgrade_tested(m, status);
-		else if (pid == m->mover)
-			reload_moved(m, status);
+	while (children_reap(&m->children))
 		master_settle(m);
-	}
 }
 
-static void
-worker_gone(struct master *m, struct process *p, int status)
+void
+reap_worker(struct process *p, int status)
 {
+	struct master *m = p->master;
 	struct generation *g = p->generation;
 	struct err why;
 
-	p->reaped = true;
 	process_listen(p);
 	master_settle(m);
 	death_text(p, status, &why);
 	if (g->draining || m->state >= MASTER_FINISHING) {
-		if (!p->killed && status != 0)
+		if (!p->child.killed && status != 0)
 			log_warnx("%s", why.text);
 	} else if (g == m->current) {
 		log_warnx("%s", why.text);
@@ -70,12 +55,12 @@ death_text(const struct process *p, int status, struct err *text)
 		err_set(text, NULL, "%s", p->failure);
 	else if (WIFSIGNALED(status))
 		err_set(text, NULL, "worker %u, pid %ld, was killed by signal "
-		    "%d (%s)%s", p->worker, (long)p->pid, WTERMSIG(status),
+		    "%d (%s)%s", p->worker, (long)p->child.pid, WTERMSIG(status),
 		    strsignal(WTERMSIG(status)),
 		    WCOREDUMP(status) ? ", core dumped" : "");
 	else
 		err_set(text, NULL, "worker %u, pid %ld, exited with status "
-		    "%d", p->worker, (long)p->pid, WEXITSTATUS(status));
+		    "%d", p->worker, (long)p->child.pid, WEXITSTATUS(status));
 }
 
 static bool

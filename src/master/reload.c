@@ -10,7 +10,6 @@
 
 #include <sys/wait.h>
 
-#include <signal.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -21,13 +20,11 @@
 
 /* How long until an upgrade that failed after the exec is tried again. */
 #define RETRY_S 10
-/* Moving a gigabyte of sessions takes seconds. */
-#define MOVE_WITHIN_S INT64_C(3600)
 
 static void serving(struct master *);
 static void tell_generation(struct master *, const struct generation *,
     enum control_type);
-static void end_generation(struct generation *);
+static void end_generation(struct master *, struct generation *);
 static void change_cache(struct master *, const struct generation *);
 static void change_log(struct master *);
 
@@ -101,7 +98,7 @@ reload_commit(struct master *m)
 	if (old == NULL)
 		serving(m);
 	else
-		end_generation(old);
+		end_generation(m, old);
 }
 
 /* The first generation serves. */
@@ -164,26 +161,7 @@ reload_drop(struct master *m)
 	TAILQ_FOREACH(p, &m->processes, entry)
 		if (p->generation == g)
 			process_kill(p);
-	end_generation(g);
-}
-
-void
-reload_overdue(struct master *m)
-{
-	int64_t now = clock_mono_us();
-	struct process *p;
-
-	if (m->mover != 0 && now >= m->mover_kill_at)
-		(void)kill(m->mover, SIGKILL);
-	TAILQ_FOREACH(p, &m->processes, entry) {
-		if (!p->generation->draining || p->killed ||
-		    now < p->generation->kill_at)
-			continue;
-		log_warnx("worker %u, pid %ld, generation %u, has not "
-		    "finished in time: killed", p->worker, (long)p->pid,
-		    p->generation->number);
-		process_kill(p);
-	}
+	end_generation(m, g);
 }
 
 static void
@@ -199,11 +177,16 @@ tell_generation(struct master *m, const struct generation *g,
 
 /* It has been told; generation_sweep() frees it after its last process. */
 static void
-end_generation(struct generation *g)
+end_generation(struct master *m, struct generation *g)
 {
+	struct process *p;
+
 	g->draining = true;
 	g->kill_at = clock_mono_us() +
 	    (g->conf->drain_timeout + STOP_GRACE) * 1000;
+	TAILQ_FOREACH(p, &m->processes, entry)
+		if (p->generation == g)
+			p->child.kill_at = g->kill_at;
 }
 
 static void
@@ -217,18 +200,13 @@ change_cache(struct master *m, const struct generation *old)
 	observe_line_begin(m);
 	if (from == NULL || m->sessions == NULL)
 		return;
-	m->mover = process_move(m->current, from);
-	m->mover_kill_at = clock_mono_us() + MOVE_WITHIN_S * 1000000;
-	if (m->mover == -1) {
-		m->mover = 0;
+	if (mover_start(m, from) == -1)
 		log_warn("session_cache.size: the sessions are lost");
-	}
 }
 
 void
 reload_moved(struct master *m, int status)
 {
-	m->mover = 0;
 	if (m->state < MASTER_FINISHING && status != 0)
 		log_warnx("session_cache.size: %s sessions are lost",
 		    WIFEXITED(status) &&

@@ -59,8 +59,7 @@ stop_done(struct master *m)
 {
 	event_del(&m->deadline);
 	making_drop(m);
-	if (m->mover != 0)
-		(void)kill(m->mover, SIGKILL);
+	child_end(&m->mover);
 	event_base_loopbreak(m->base);
 }
 

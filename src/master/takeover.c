@@ -165,7 +165,7 @@ take_workers(struct master *m, size_t *n)
 			p->slot = scoreboard_take(m->scoreboard, p->worker);
 		if (p->slot == NULL)
 			fatalx("scoreboard: there are too many workers");
-		process_watch(p);
+		process_adopt(p);
 		*n += p->generation == m->current;
 	}
 }

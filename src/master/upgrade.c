@@ -14,7 +14,6 @@
 #include <sys/wait.h>
 
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -63,8 +62,6 @@ upgrade_abort(struct master *m)
 void
 upgrade_drop(struct master *m)
 {
-	if (m->test.pid > 0)
-		(void)kill(m->test.pid, SIGKILL);
 	test_end(m);
 	if (!m->test.held)
 		return;
@@ -93,7 +90,6 @@ upgrade_tested(struct master *m, int status)
 	else if (!accepted)
 		(void)err_set(&why, NULL, "%s is no tlsherd that can take "
 		    "over", program);
-	m->test.pid = 0;
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0 && accepted)
 		note(m, FACT_ACCEPTED);
 	else
@@ -105,27 +101,27 @@ test_start(struct master *m, struct err *err)
 {
 	struct upgrade_test *test = &m->test;
 	const char **argv;
-	int description;
+	int description, r;
 
 	description = handover_write(m, err);
 	if (description == -1)
 		return -1;
 	argv = arguments(m, true);
-	test->pid = -1;
-	if (handover_announce(description) == 0)
-		test->pid = process_ask(m, argv, description, &test->fd);
-	if (test->pid == -1)
+	r = handover_announce(description);
+	if (r == 0)
+		r = exec_test(m, argv, description);
+	if (r == -1)
 		(void)err_set(err, NULL, "%s cannot be tested: %s",
 		    m->options->program, strerror(errno));
 	handover_withdraw();
 	free(argv);
 	close(description);
-	if (test->pid == -1)
+	if (r == -1)
 		return -1;
 	test->len = 0;
 	test->text[0] = '\0';
-	event_assign(&test->readable, m->base, test->fd, EV_READ | EV_PERSIST,
-	    test_event_cb, m);
+	event_assign(&test->readable, m->base, test->child.fd,
+	    EV_READ | EV_PERSIST, test_event_cb, m);
 	event_add(&test->readable, NULL);
 	return 0;
 }
@@ -144,20 +140,21 @@ test_read(struct master *m)
 	const size_t room = sizeof(test->text) - 1, half = room / 2;
 	ssize_t n;
 
-	while (test->fd != -1) {
+	while (test->child.fd != -1) {
 		if (test->len == room) {
 			memmove(test->text, test->text + half, room - half);
 			test->len = room - half;
 		}
-		n = read(test->fd, test->text + test->len, room - test->len);
+		n = read(test->child.fd, test->text + test->len,
+		    room - test->len);
 		if (n == -1 && errno == EINTR)
 			continue;
 		if (n == -1 && (errno == EAGAIN || errno == EWOULDBLOCK))
 			return;
 		if (n <= 0) {
 			event_del(&test->readable);
-			close(test->fd);
-			test->fd = -1;
+			close(test->child.fd);
+			test->child.fd = -1;
 			return;
 		}
 		test->len += (size_t)n;
@@ -169,12 +166,9 @@ static void
 test_end(struct master *m)
 {
 	event_del(&m->deadline);
-	m->test.pid = 0;
-	if (m->test.fd == -1)
-		return;
-	event_del(&m->test.readable);
-	close(m->test.fd);
-	m->test.fd = -1;
+	if (m->test.child.listed && m->test.child.fd != -1)
+		event_del(&m->test.readable);
+	child_end(&m->test.child);
 }
 
 /* A command that fails says why at the end. */
@@ -258,7 +252,7 @@ upgrade_take_over(struct master *m)
 	log_notice("upgrade: %s takes over", m->options->program);
 	argv = arguments(m, false);
 	if (handover_announce(description) == 0)
-		process_become(m, argv, description);
+		exec_become(m, argv, description);
 	(void)err_set(&err, NULL, "%s: %s", m->options->program,
 	    strerror(errno));
 	handover_withdraw();

@@ -35,6 +35,7 @@ main(int argc, char **argv)
 
 	proctitle_init(argc, argv);
 	runner = srunner_create(addr_suite());
+	srunner_add_suite(runner, child_suite());
 	srunner_add_suite(runner, clock_suite());
 	srunner_add_suite(runner, daemon_suite());
 	srunner_add_suite(runner, err_suite());

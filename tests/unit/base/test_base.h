@@ -11,6 +11,7 @@
 #define COUNT(rows) ((int)(sizeof(rows) / sizeof((rows)[0])))
 
 Suite *addr_suite(void);
+Suite *child_suite(void);
 Suite *clock_suite(void);
 Suite *daemon_suite(void);
 Suite *err_suite(void);

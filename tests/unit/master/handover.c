@@ -39,7 +39,6 @@ master_init(struct master *m)
 	TAILQ_INIT(&m->sockets);
 	TAILQ_INIT(&m->processes);
 	TAILQ_INIT(&m->generations);
-	m->test.fd = -1;
 	m->notify = -1;
 }
 
@@ -87,8 +86,8 @@ process_add(struct generation *g, unsigned worker, pid_t pid)
 	p->master = &old;
 	p->generation = g;
 	p->worker = worker;
-	p->pid = pid;
-	p->fd = sv[0];
+	p->child.pid = pid;
+	p->child.fd = sv[0];
 	worker_end = sv[1];
 	p->slot = scoreboard_take(old.scoreboard, worker);
 	ck_assert_ptr_nonnull(p->slot);
@@ -145,7 +144,7 @@ START_TEST(all_comes_along)
 	old.restarts[2] = 9;
 	g = generation_add(11, true);
 	p = process_add(g, 1, PID_GONE);
-	p->killed = true;
+	p->child.killed = true;
 	process_add(old.current, 0, PID_GONE + 1)->ready = false;
 	old.pidfile = pidfile_open(test_path("the pid"), &err);
 	ck_assert_ptr_nonnull(old.pidfile);
@@ -191,18 +190,18 @@ START_TEST(all_comes_along)
 	ck_assert_str_eq(new.current->conf->syslog_facility, "local3");
 
 	q = TAILQ_FIRST(&new.processes);
-	ck_assert_int_eq(q->pid, p->pid);
-	ck_assert_int_eq(q->fd, p->fd);
+	ck_assert_int_eq(q->child.pid, p->child.pid);
+	ck_assert_int_eq(q->child.fd, p->child.fd);
 	ck_assert_uint_eq(q->generation->number, 11);
 	ck_assert(q->generation->draining);
 	ck_assert_int_eq(q->generation->kill_at, g->kill_at);
 	ck_assert_int_eq(q->started, -5);
-	ck_assert(q->ready && q->killed);
+	ck_assert(q->ready && q->child.killed);
 	ck_assert_uint_eq(q->slot_number,
 	    scoreboard_slot_number(old.scoreboard, p->slot));
 	q = TAILQ_NEXT(q, entry);
 	ck_assert_uint_eq(q->worker, 0);
-	ck_assert(!q->ready && !q->killed);
+	ck_assert(!q->ready && !q->child.killed);
 	ck_assert_ptr_null(TAILQ_NEXT(q, entry));
 	handover_release(&h);
 }
@@ -221,7 +220,7 @@ START_TEST(passing)
 	fds[0] = tlscache_fd(old.sessions);
 	fds[1] = tlscache_keys_fd(old.keys);
 	fds[2] = scoreboard_fd(old.scoreboard);
-	fds[3] = p->fd;
+	fds[3] = p->child.fd;
 	fds[4] = description;
 	for (pass = 1; pass >= 0; pass--) {
 		handover_pass(&old, description, pass == 1);
