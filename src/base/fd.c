@@ -10,6 +10,8 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -20,6 +22,8 @@
 
 #include "base/fd.h"
 
+static ssize_t receive(int, void *, size_t, int *, bool *);
+static bool hung_up(int);
 static void take_descriptor(struct cmsghdr *, int *);
 
 int
@@ -167,8 +171,45 @@ fd_send(int sock, const void *buf, size_t len, int fd)
 	return 0;
 }
 
-ssize_t
+int
 fd_recv(int sock, void *buf, size_t len, int *fdp)
+{
+	bool whole;
+	ssize_t n;
+
+	n = receive(sock, buf, len, fdp, &whole);
+	/* Of an end that left something unread; what it said is there yet. */
+	if (n == -1 && errno == ECONNRESET)
+		n = receive(sock, buf, len, fdp, &whole);
+	if (n == -1)
+		return -1;
+	if ((size_t)n == len && whole)
+		return 1;
+	if (*fdp != -1)
+		fd_discard(*fdp);
+	*fdp = -1;
+	if (n == 0 && hung_up(sock))
+		return 0;
+	errno = EBADMSG;
+	return -1;
+}
+
+/* An empty message looks like the end. */
+static bool
+hung_up(int sock)
+{
+	struct pollfd p = { .fd = sock, .events = POLLIN };
+	int gone = POLLHUP;
+
+#ifdef POLLRDHUP
+	p.events |= POLLRDHUP;
+	gone |= POLLRDHUP;
+#endif
+	return poll(&p, 1, 0) == 1 && (p.revents & gone) != 0;
+}
+
+static ssize_t
+receive(int sock, void *buf, size_t len, int *fdp, bool *whole)
 {
 	union {
 		struct cmsghdr head;
@@ -194,6 +235,7 @@ fd_recv(int sock, void *buf, size_t len, int *fdp)
 	} while (n == -1 && errno == EINTR);
 	if (n == -1)
 		return -1;
+	*whole = (msg.msg_flags & MSG_TRUNC) == 0;
 	for (cmsg = CMSG_FIRSTHDR(&msg); cmsg != NULL;
 	    cmsg = CMSG_NXTHDR(&msg, cmsg))
 		if (cmsg->cmsg_level == SOL_SOCKET &&

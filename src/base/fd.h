@@ -37,10 +37,12 @@ void fd_close_from(int first);
 int fd_send(int sock, const void *buf, size_t len, int fd);
 
 /*
- * Receive what fd_send() sent. *fdp gets the descriptor (close-on-exec), or
- * -1 when none came. Returns the number of bytes, 0 at the end, -1 and errno.
+ * Receive what fd_send() sent over a pair of fd_pair(), len bytes. *fdp gets the
+ * descriptor (close-on-exec), or -1 when none came. Returns 1, 0 at the end, or
+ * -1 and errno: EBADMSG when there was a message of another size, which is gone
+ * then, with its descriptor.
  */
-ssize_t fd_recv(int sock, void *buf, size_t len, int *fdp);
+int fd_recv(int sock, void *buf, size_t len, int *fdp);
 /*
  * Nobody can send descriptors to this Unix socket any more, as far as the
  * system knows how (Linux 6.16). What cannot be refused is to be closed with

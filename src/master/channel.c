@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * A worker's channel to the master, at the master's end; heritage.h says what
- * goes over it.
+ * goes over it. Workers meet the network: of what one says only messages of the
+ * one size and of the known types are heard, and never a descriptor.
+ *
+ * The channel of a worker that lives is not closed here, unless it does not: it
+ * would take that for the death of its master, and shut the doors of sockets
+ * that are everybody's.
  */
 #include "config.h"
 
@@ -73,15 +78,21 @@ process_listen(struct process *p)
 static int
 receive(struct process *p, struct control_msg *msg)
 {
-	ssize_t n;
-	int fd;
+	int fd, n;
 
 	n = fd_recv(p->child.fd, msg, sizeof(*msg), &fd);
 	if (fd != -1)
 		fd_discard(fd);
-	if (n == -1 && (errno == EAGAIN || errno == EWOULDBLOCK))
+	if (n != -1)
+		return n;
+	if (errno == EAGAIN || errno == EWOULDBLOCK)
 		return -1;
-	return n == (ssize_t)sizeof(*msg) ? 1 : 0;
+	if (errno == EBADMSG && p->child.alive) {
+		log_errorx("worker %u, pid %ld, says what no worker says: "
+		    "killed", p->worker, (long)p->child.pid);
+		process_kill(p);
+	}
+	return 0;
 }
 
 static void

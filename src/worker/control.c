@@ -62,21 +62,16 @@ control_event_cb(evutil_socket_t sock, short what, void *arg)
 {
 	struct worker *w = arg;
 	struct control_msg msg;
-	ssize_t n;
-	int fd;
+	int fd, n;
 
-	for (;;) {
-		n = fd_recv(sock, &msg, sizeof(msg), &fd);
-		if (n == (ssize_t)sizeof(msg)) {
-			obey(w, &msg, fd);
-			continue;
-		}
-		if (fd != -1)
-			close(fd);
-		if (n == -1 && (errno == EAGAIN || errno == EWOULDBLOCK))
-			return;
-		if (n <= 0)
-			break;
+	while ((n = fd_recv(sock, &msg, sizeof(msg), &fd)) == 1)
+		obey(w, &msg, fd);
+	if (n == -1 && (errno == EAGAIN || errno == EWOULDBLOCK))
+		return;
+	if (n == -1 && errno == EBADMSG) {
+		log_warnx("an order of the master has a size that is not "
+		    "known: ignored");
+		return;
 	}
 	event_del(&w->control);
 	log_errorx("the master is gone: finishing");

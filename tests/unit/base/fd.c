@@ -89,10 +89,10 @@ START_TEST(passes)
 
 	ck_assert_int_eq(fd_send(pair[0], "plain", 5, -1), 0);
 	ck_assert_int_eq(fd_send(pair[0], "pipe", 4, tube[1]), 0);
-	ck_assert_int_eq(fd_recv(pair[1], buf, sizeof(buf), &got), 5);
+	ck_assert_int_eq(fd_recv(pair[1], buf, 5, &got), 1);
 	ck_assert_mem_eq(buf, "plain", 5);
 	ck_assert_int_eq(got, -1);
-	ck_assert_int_eq(fd_recv(pair[1], buf, sizeof(buf), &got), 4);
+	ck_assert_int_eq(fd_recv(pair[1], buf, 4, &got), 1);
 	ck_assert_int_ne(got, -1);
 	ck_assert_int_ne(got, tube[1]);
 	ck_assert_int_ne(fcntl(got, F_GETFD) & FD_CLOEXEC, 0);
@@ -110,6 +110,48 @@ START_TEST(passes)
 	close(pair[1]);
 	close(tube[0]);
 	close(tube[1]);
+}
+END_TEST
+
+/* Longer, shorter and empty ones are dropped; what follows is heard. */
+START_TEST(odd_sizes)
+{
+	static const char *const odd[] = { "four", "sixsix", "" };
+	int got, i, pair[2];
+	char buf[5];
+
+	ck_assert_int_eq(fd_pair(pair), 0);
+	for (i = 0; i < 3; i++)
+		ck_assert_int_eq(fd_send(pair[0], odd[i], strlen(odd[i]),
+		    pair[0]), 0);
+	ck_assert_int_eq(fd_send(pair[0], "right", 5, -1), 0);
+	for (i = 0; i < 3; i++) {
+		ck_assert_int_eq(fd_recv(pair[1], buf, 5, &got), -1);
+		ck_assert_int_eq(errno, EBADMSG);
+		ck_assert_int_eq(got, -1);
+	}
+	ck_assert_int_eq(fd_recv(pair[1], buf, 5, &got), 1);
+	ck_assert_mem_eq(buf, "right", 5);
+	close(pair[0]);
+	ck_assert_int_eq(fd_recv(pair[1], buf, 5, &got), 0);
+	close(pair[1]);
+}
+END_TEST
+
+/* It has read nothing of what it was told; that is no reason not to hear it. */
+START_TEST(last_words)
+{
+	int got, pair[2];
+	char buf[5];
+
+	ck_assert_int_eq(fd_pair(pair), 0);
+	ck_assert_int_eq(fd_send(pair[1], "order", 5, -1), 0);
+	ck_assert_int_eq(fd_send(pair[0], "words", 5, -1), 0);
+	close(pair[0]);
+	ck_assert_int_eq(fd_recv(pair[1], buf, 5, &got), 1);
+	ck_assert_mem_eq(buf, "words", 5);
+	ck_assert_int_eq(fd_recv(pair[1], buf, 5, &got), 0);
+	close(pair[1]);
 }
 END_TEST
 
@@ -153,7 +195,7 @@ START_TEST(too_many)
 	memcpy(CMSG_DATA(cmsg), fds, sizeof(fds));
 	before = descriptors();
 	ck_assert_int_eq(sendmsg(pair[0], &msg, 0), 1);
-	ck_assert_int_eq(fd_recv(pair[1], buf, sizeof(buf), &got), 1);
+	ck_assert_int_eq(fd_recv(pair[1], buf, 1, &got), 1);
 	ck_assert_int_ne(got, -1);
 	ck_assert_int_eq(descriptors(), before + 1);
 	close(got);
@@ -226,6 +268,8 @@ fd_suite(void)
 	tcase_add_test(tc, flags);
 	tcase_add_test(tc, accepts);
 	tcase_add_test(tc, passes);
+	tcase_add_test(tc, odd_sizes);
+	tcase_add_test(tc, last_words);
 	tcase_add_test(tc, too_many);
 	tcase_add_test(tc, discard);
 	tcase_add_test(tc, limit);

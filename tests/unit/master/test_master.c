@@ -14,7 +14,8 @@ main(void)
 	int failed;
 
 	log_set_level(LOGLVL_ERROR);
-	runner = srunner_create(generation_suite());
+	runner = srunner_create(channel_suite());
+	srunner_add_suite(runner, generation_suite());
 	srunner_add_suite(runner, handover_suite());
 	srunner_add_suite(runner, logfile_suite());
 	srunner_add_suite(runner, state_suite());

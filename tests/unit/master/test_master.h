@@ -6,6 +6,7 @@
 
 #include "test_dir.h"
 
+Suite *channel_suite(void);
 Suite *generation_suite(void);
 Suite *handover_suite(void);
 Suite *logfile_suite(void);

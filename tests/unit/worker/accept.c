@@ -14,12 +14,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <check.h>
-
 #include "base/clock.h"
 #include "base/door.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "test_worker.h"
 #include "worker/worker_int.h"
 
 #define SETS 2
@@ -436,6 +435,7 @@ main(void)
 	tcase_add_test(tc, close_before_open);
 	suite_add_tcase(s, tc);
 	runner = srunner_create(s);
+	srunner_add_suite(runner, control_suite());
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);
 	srunner_free(runner);
