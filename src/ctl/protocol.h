@@ -8,6 +8,9 @@
  *
  *	tlsherd/1 STATUS LENGTH\n		STATUS: as tlsherdctl exits
  *	LENGTH bytes: the report (STATUS 0) or a line that says what is wrong
+ *
+ * tlsherd-control(7) tells it to others, and is checked against this file, the
+ * texts of answer.c, and the limits of ctl.h and tlsherdctl.c.
  */
 #ifndef CTL_PROTOCOL_H
 #define CTL_PROTOCOL_H
