@@ -13,66 +13,77 @@
  */
 #include "config.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-
-#include "base/keepalive.h"
 #include "base/log.h"
-#include "base/mem.h"
 #include "service/proxy_int.h"
 #include "service/service_int.h"
 
 static int proxy_setup(const struct conf_listen *, void **, struct err *);
+static void proxy_teardown(void *);
 static void proxy_begin(struct conn *);
 static void proxy_early(struct conn *);
 static void proxy_ready(struct conn *);
 static void proxy_data(struct conn *, const uint8_t *, size_t);
-static void proxy_room(struct conn *);
 static void proxy_recheck(struct conn *);
 static void proxy_rest(struct conn *);
 
 static void warn_mixed(const struct conf_listen *);
+
+static void leg_enter(void *);
+static void leg_leave(void *);
+static void leg_connected(void *);
+static void leg_refused(void *);
+static void leg_failed(void *);
+static void leg_sent(void *);
+static void leg_broken(void *);
+static void leg_input(void *);
+
 static bool call_backend(struct conn *);
-static void pass_on(struct conn *, const uint8_t *, size_t);
-static void greet(struct conn *, const uint8_t *, size_t);
-static void keep(struct conn *, const uint8_t *, size_t);
-static void send_pending(struct conn *);
-static void read_short(struct conn *, ssize_t, int);
+static void note(struct conn *);
 static void report_failure(struct conn *);
+static void send_header(struct conn *);
+static void greet(struct conn *, const uint8_t *, size_t);
+static void pass_on(struct conn *, const uint8_t *, size_t);
 
 const struct conn_ops proxy_ops = {
 	.name = "proxy",
-	.state_size = sizeof(struct leg),
+	.state_size = sizeof(struct proxy),
 	.setup = proxy_setup,
-	.teardown = free,
+	.teardown = proxy_teardown,
 	.takes_early = true,
 	.begin = proxy_begin,
 	.early = proxy_early,
 	.ready = proxy_ready,
 	.data = proxy_data,
 	.eof = proxy_eof,
-	.room = proxy_room,
+	.room = proxy_from_backend,
 	.recheck = proxy_recheck,
 	.lost = proxy_lost,
 	.rest = proxy_rest,
 	.closed = proxy_closed,
 };
 
+static const struct leg_ops leg_ops = {
+	.enter = leg_enter,
+	.leave = leg_leave,
+	.connected = leg_connected,
+	.refused = leg_refused,
+	.failed = leg_failed,
+	.sent = leg_sent,
+	.broken = leg_broken,
+	.input = leg_input,
+};
+
+/* ---- the client ---- */
+
 static int
 proxy_setup(const struct conf_listen *conf, void **service, struct err *err)
 {
-	struct proxy *p;
-
-	assert(conf->nbackends > 0);
 	warn_mixed(conf);
-	p = xcalloc(1, sizeof(*p) + conf->nbackends * sizeof(p->backends[0]));
-	*service = p;
+	*service = backend_pool_new(conf, &leg_ops);
 	return 0;
 }
 
@@ -101,6 +112,12 @@ warn_mixed(const struct conf_listen *l)
 }
 
 static void
+proxy_teardown(void *service)
+{
+	backend_pool_free(service);
+}
+
+static void
 proxy_begin(struct conn *c)
 {
 	if (conn_listener(c)->conf->connect == CONF_CONNECT_HELLO)
@@ -111,159 +128,72 @@ proxy_begin(struct conn *c)
 static bool
 call_backend(struct conn *c)
 {
-	struct leg *leg = conn_state(c);
+	struct proxy *p = conn_state(c);
 
-	if (!(leg->flags & LEG_F_CALLED)) {
-		leg->flags |= LEG_F_CALLED;
-		proxy_connect(c);
+	if (!(p->flags & PROXY_F_CALLED)) {
+		p->flags |= PROXY_F_CALLED;
+		leg_connect(&p->leg, conn_listener(c)->service, c,
+		    conn_hub_base(conn_hub(c)), conn_hub_worker(conn_hub(c)));
 	}
-	return leg->state != LEG_FAILED || !(leg->flags & LEG_F_READY);
+	return !leg_has_failed(&p->leg) || !(p->flags & PROXY_F_READY);
 }
 
 static void
 proxy_early(struct conn *c)
 {
-	struct leg *leg = conn_state(c);
+	struct proxy *p = conn_state(c);
 
-	leg->flags |= LEG_F_EARLY;
-	if (leg->state == LEG_UP)
-		proxy_from_backend(c);
+	p->flags |= PROXY_F_EARLY;
+	proxy_from_backend(c);
 }
 
 static void
 proxy_ready(struct conn *c)
 {
-	struct leg *leg = conn_state(c);
+	struct proxy *p = conn_state(c);
 
-	leg->flags |= LEG_F_READY;
-	if (leg->state == LEG_FAILED) {
+	p->flags |= PROXY_F_READY;
+	if (leg_has_failed(&p->leg)) {
 		report_failure(c);
 		return;
 	}
 	if (conn_listener(c)->conf->connect == CONF_CONNECT_HANDSHAKE &&
 	    !call_backend(c))
 		return;
-	if (!(leg->flags & LEG_F_CALLED))
+	if (!(p->flags & PROXY_F_CALLED))
 		return;
-	if (conn_listener(c)->conf->proxy_protocol) {
-		if (!(leg->flags & LEG_F_HEADER))
-			greet(c, NULL, 0);
-		else if (leg->flags & LEG_F_HEADER_WAITS &&
-		    leg->pending != NULL && leg->pending->pos == 0)
-			proxy_header_complete(leg->pending->data);
-	}
-	if (leg->state == LEG_UP)
-		proxy_from_backend(c);
-}
-
-/* The leg is connected. */
-void
-proxy_up(struct conn *c)
-{
-	struct leg *leg = conn_state(c);
-
-	slot_add(conn_hub_slot(conn_hub(c)), METRIC_BACKEND_CONNECTS, 1);
-	proxy_note(c);
-	proxy_backend_up(c);
-	if (conn_listener(c)->conf->backend_keepalive > 0)
-		conn_rest(c, conn_listener(c)->conf->backend_keepalive);
-	if (leg->pending != NULL)
-		send_pending(c);
-	else if (leg->flags & LEG_F_CLIENT_END)
-		proxy_end_to_backend(c);
-}
-
-/* Every backend has failed: a client in its handshake is told afterwards. */
-void
-proxy_failed(struct conn *c)
-{
-	const struct leg *leg = conn_state(c);
-
-	proxy_note(c);
-	conn_set_error(c, "%s", strerror(leg->error));
-	proxy_drop_pending(c);
-	if (leg->flags & LEG_F_READY)
-		report_failure(c);
-}
-
-static void
-report_failure(struct conn *c)
-{
-	const struct leg *leg = conn_state(c);
-
-	conn_abort(c, leg->error == ETIMEDOUT ? CLOSE_CONNECT_TIMEOUT :
-	    CLOSE_BACKEND_DOWN);
+	if (conn_listener(c)->conf->proxy_protocol)
+		send_header(c);
+	proxy_from_backend(c);
 }
 
 static void
 proxy_data(struct conn *c, const uint8_t *buf, size_t len)
 {
-	const struct leg *leg = conn_state(c);
+	const struct proxy *p = conn_state(c);
 
 	if (!call_backend(c))
 		return;
 	if (conn_listener(c)->conf->proxy_protocol &&
-	    !(leg->flags & LEG_F_HEADER))
+	    !(p->flags & PROXY_F_HEADER))
 		greet(c, buf, len);
 	else
 		pass_on(c, buf, len);
 	if (conn_listener(c)->conf->proxy_protocol &&
-	    !(leg->flags & LEG_F_READY))
+	    !(p->flags & PROXY_F_READY))
 		conn_hold_early(c);
-}
-
-/* The header, and what has come from the client by now. */
-static void
-greet(struct conn *c, const uint8_t *buf, size_t len)
-{
-	struct leg *leg = conn_state(c);
-	uint8_t *both;
-	size_t n;
-
-	if ((both = malloc(PROXY_HEADER_MAX + len)) == NULL) {
-		conn_close(c, CLOSE_NO_MEMORY);
-		return;
-	}
-	leg->flags |= LEG_F_HEADER;
-	n = proxy_header(c, both, leg->flags & LEG_F_READY ? 0 : len);
-	if (len > 0)
-		memcpy(both + n, buf, len);
-	pass_on(c, both, n + len);
-	if (leg->pending != NULL && leg->pending->len == n + len)
-		leg->flags |= LEG_F_HEADER_WAITS;
-	free(both);
-}
-
-static void
-pass_on(struct conn *c, const uint8_t *buf, size_t len)
-{
-	struct leg *leg = conn_state(c);
-	size_t n;
-
-	assert(leg->pending == NULL);
-	n = leg->state == LEG_UP ? proxy_to_backend(c, buf, len) : 0;
-	if (leg->flags & LEG_F_BROKEN)
-		proxy_backend_broke(c);
-	else if (n < len)
-		keep(c, buf + n, len - n);
-}
-
-static void
-proxy_room(struct conn *c)
-{
-	proxy_from_backend(c);
 }
 
 static void
 proxy_recheck(struct conn *c)
 {
-	struct leg *leg = conn_state(c);
+	struct proxy *p = conn_state(c);
 
-	if (leg->flags & LEG_F_DOUBT) {
-		leg->flags |= LEG_F_READABLE;
+	if (leg_in_doubt(&p->leg)) {
+		leg_look(&p->leg);
 		proxy_from_backend(c);
 	}
-	if (leg->flags & LEG_F_LOST)
+	if (p->flags & PROXY_F_LOST)
 		proxy_deliver(c);
 }
 
@@ -271,160 +201,202 @@ proxy_recheck(struct conn *c)
 static void
 proxy_rest(struct conn *c)
 {
-	const struct leg *leg = conn_state(c);
+	struct proxy *p = conn_state(c);
 
-	if (leg->state == LEG_UP && !addr_is_unix(&proxy_backend(c)->addr))
-		(void)keepalive_set(leg->fd,
-		    conn_listener(c)->conf->backend_keepalive);
+	leg_keepalive(&p->leg);
+}
+
+/* ---- the leg ---- */
+
+static void
+leg_enter(void *user)
+{
+	conn_enter(user);
+}
+
+static void
+leg_leave(void *user)
+{
+	const struct proxy *p = conn_state(user);
+
+	if (p->flags & PROXY_F_LOST)
+		proxy_deliver(user);
+	conn_leave(user);
+}
+
+static void
+leg_connected(void *user)
+{
+	int64_t keepalive = conn_listener(user)->conf->backend_keepalive;
+	const struct proxy *p = conn_state(user);
+
+	slot_add(conn_hub_slot(conn_hub(user)), METRIC_BACKEND_CONNECTS, 1);
+	note(user);
+	if (keepalive > 0)
+		conn_rest(user, keepalive);
+	if (leg_waits(&p->leg) == 0 && p->flags & PROXY_F_CLIENT_END)
+		proxy_end_to_backend(user);
+}
+
+/* For the log: which backend, how long it took, how many had failed. */
+static void
+note(struct conn *c)
+{
+	const struct proxy *p = conn_state(c);
+
+	conn_set_backend(c, leg_backend(&p->leg), leg_connect_us(&p->leg),
+	    leg_refusals(&p->leg));
+}
+
+static void
+leg_refused(void *user)
+{
+	slot_add(conn_hub_slot(conn_hub(user)), METRIC_BACKEND_FAILURES, 1);
+}
+
+/* A client in its handshake is told afterwards. */
+static void
+leg_failed(void *user)
+{
+	const struct proxy *p = conn_state(user);
+
+	note(user);
+	conn_set_error(user, "%s", strerror(leg_error(&p->leg)));
+	conn_resume(user);
+	if (p->flags & PROXY_F_READY)
+		report_failure(user);
+}
+
+static void
+report_failure(struct conn *c)
+{
+	const struct proxy *p = conn_state(c);
+
+	conn_abort(c, leg_error(&p->leg) == ETIMEDOUT ?
+	    CLOSE_CONNECT_TIMEOUT : CLOSE_BACKEND_DOWN);
+}
+
+static void
+leg_sent(void *user)
+{
+	struct proxy *p = conn_state(user);
+
+	p->flags |= PROXY_F_ASKED;
+	conn_progress(user);
+	if (leg_waits(&p->leg) == 0)
+		conn_resume(user);
+}
+
+static void
+leg_broken(void *user)
+{
+	proxy_backend_broke(user);
+}
+
+static void
+leg_input(void *user)
+{
+	proxy_from_backend(user);
 }
 
 void
-proxy_event_cb(evutil_socket_t fd, short what, void *arg)
+proxy_leg_close(struct conn *c)
 {
-	struct conn *c = arg;
-	struct leg *leg = conn_state(c);
+	struct proxy *p = conn_state(c);
 
-	conn_enter(c);
-	if (what & (EV_READ | EV_CLOSED))
-		leg->flags |= LEG_F_READABLE;
-	if (what & EV_CLOSED)
-		leg->flags |= LEG_F_FIN;
-	if (leg->state != LEG_UP)
-		proxy_connect_event(c, what);
-	else if (what & EV_WRITE && leg->pending != NULL)
-		send_pending(c);
-	if (leg->state == LEG_UP)
-		proxy_from_backend(c);
-	if (leg->flags & LEG_F_LOST)
-		proxy_deliver(c);
-	conn_leave(c);
+	if (leg_is_connecting(&p->leg))
+		note(c);
+	leg_close(&p->leg);
+	conn_resume(c);
 }
 
-size_t
-proxy_to_backend(struct conn *c, const uint8_t *buf, size_t len)
-{
-	struct leg *leg = conn_state(c);
-	int on = 1;
-	ssize_t n;
+/* ---- bytes ---- */
 
-	if (leg->flags & LEG_F_BROKEN)
-		return 0;
-	/* Nagle's algorithm holds back a small second segment, no first. */
-	if (leg->flags & LEG_F_SENT && !(leg->flags & LEG_F_NODELAY)) {
-		leg->flags |= LEG_F_NODELAY;
-		(void)setsockopt(leg->fd, IPPROTO_TCP, TCP_NODELAY, &on,
-		    sizeof(on));
-	}
-	leg->flags |= LEG_F_SENT | LEG_F_ASKED;
-	do
-		n = send(leg->fd, buf, len, MSG_NOSIGNAL);
-	while (n == -1 && errno == EINTR);
-	if (n >= 0) {
-		leg->flags &= ~LEG_F_DOUBT;
-		return (size_t)n;
-	}
-	if (errno != EAGAIN && errno != EWOULDBLOCK) {
-		leg->error = errno;
-		leg->flags |= LEG_F_BROKEN;
-	}
-	return 0;
-}
-
-/* Keep what the backend does not take, and stop the client. */
+/* The handshake is complete. */
 static void
-keep(struct conn *c, const uint8_t *buf, size_t len)
+send_header(struct conn *c)
 {
-	struct leg *leg = conn_state(c);
-	struct leg_pending *p;
+	struct proxy *p = conn_state(c);
+	uint8_t *header;
 
-	if (leg->state == LEG_FAILED || leg->state == LEG_NONE)
-		return; /* early data for a backend that is over */
-	if ((p = malloc(sizeof(*p) + len)) == NULL) {
-		leg->flags |= LEG_F_CUT;
+	if (!(p->flags & PROXY_F_HEADER))
+		greet(c, NULL, 0);
+	else if (p->flags & PROXY_F_HEADER_WAITS &&
+	    (header = leg_untouched(&p->leg)) != NULL)
+		proxy_header_complete(header);
+}
+
+/* The header, and what has come from the client by now. */
+static void
+greet(struct conn *c, const uint8_t *buf, size_t len)
+{
+	struct proxy *p = conn_state(c);
+	uint8_t *both;
+	size_t n;
+
+	if ((both = malloc(PROXY_HEADER_MAX + len)) == NULL) {
 		conn_close(c, CLOSE_NO_MEMORY);
 		return;
 	}
-	p->pos = 0;
-	p->len = len;
-	memcpy(p->data, buf, len);
-	leg->pending = p;
-	conn_pause(c);
-	if (leg->state == LEG_UP && !(leg->flags & LEG_F_WATCH_OUT)) {
-		event_del(&leg->ev);
-		if (proxy_watch(c, EV_WRITE, NULL) == -1)
-			conn_close(c, CLOSE_NO_MEMORY);
-	}
+	p->flags |= PROXY_F_HEADER;
+	n = proxy_header(c, both, p->flags & PROXY_F_READY ? 0 : len);
+	if (len > 0)
+		memcpy(both + n, buf, len);
+	pass_on(c, both, n + len);
+	if (leg_waits(&p->leg) == n + len)
+		p->flags |= PROXY_F_HEADER_WAITS;
+	free(both);
 }
 
+/* What the backend does not take waits, and the client with it. */
 static void
-send_pending(struct conn *c)
+pass_on(struct conn *c, const uint8_t *buf, size_t len)
 {
-	struct leg *leg = conn_state(c);
-	struct leg_pending *p = leg->pending;
-	size_t n;
+	struct proxy *p = conn_state(c);
 
-	n = proxy_to_backend(c, p->data + p->pos, p->len - p->pos);
-	if (leg->flags & LEG_F_BROKEN) {
+	if (leg_is_up(&p->leg))
+		p->flags |= PROXY_F_ASKED;
+	switch (leg_send(&p->leg, buf, len)) {
+	case LEG_TAKEN:
+		break;
+	case LEG_KEPT:
+		conn_pause(c);
+		break;
+	case LEG_BROKEN:
 		proxy_backend_broke(c);
-		return;
+		break;
+	case LEG_NO_MEMORY:
+		p->flags |= PROXY_F_CUT;
+		conn_close(c, CLOSE_NO_MEMORY);
+		break;
 	}
-	if (n > 0)
-		conn_progress(c);
-	p->pos += n;
-	if (p->pos == p->len)
-		proxy_drop_pending(c);
 }
 
 /* Pass on what the backend has sent, as far as the client takes it. */
 void
 proxy_from_backend(struct conn *c)
 {
-	struct leg *leg = conn_state(c);
+	struct proxy *p = conn_state(c);
 	uint8_t *buf = conn_hub_scratch(conn_hub(c));
-	size_t want;
 	ssize_t n;
-	int error;
 
-	while (leg->state == LEG_UP &&
-	    leg->flags & (LEG_F_READY | LEG_F_EARLY) &&
-	    leg->flags & LEG_F_READABLE && conn_has_room(c)) {
-		want = conn_write_hint(c);
-		n = recv(leg->fd, buf, want, 0);
-		error = n == -1 ? errno : 0;
-		if (error == EINTR)
-			continue;
-		leg->flags &= ~LEG_F_DOUBT;
+	while (p->flags & (PROXY_F_READY | PROXY_F_EARLY) &&
+	    leg_has_input(&p->leg) && conn_has_room(c)) {
+		n = leg_read(&p->leg, buf, conn_write_hint(c));
 		if (n > 0) {
-			leg->flags &= ~LEG_F_ASKED;
+			p->flags &= ~PROXY_F_ASKED;
 			(void)conn_write(c, buf, (size_t)n);
 			if (conn_wasted(c))
 				conn_close(c, CLOSE_CLIENT_ABORT);
 		}
-		if (n < (ssize_t)want)
-			read_short(c, n, error);
-	}
-}
-
-/*
- * The backend has no more for now. What a short read means is the same as
- * with the client's socket (conn/io.c).
- */
-static void
-read_short(struct conn *c, ssize_t n, int error)
-{
-	struct leg *leg = conn_state(c);
-
-	if (n > 0 && !(leg->flags & LEG_F_TELLS_END))
-		return; /* only another read will tell */
-	leg->flags &= ~LEG_F_READABLE;
-	if (n == 0 || (n > 0 && leg->flags & LEG_F_FIN)) {
-		proxy_end_from_backend(c);
-	} else if (n > 0) {
-		leg->flags |= LEG_F_DOUBT;
-		conn_recheck(c);
-	} else if (error != EAGAIN && error != EWOULDBLOCK) {
-		conn_set_error(c, "%s", strerror(error));
-		proxy_leg_close(c);
-		conn_abort(c, CLOSE_BACKEND_ABORT);
+		if (n == -1) {
+			conn_set_error(c, "%s", strerror(leg_error(&p->leg)));
+			proxy_leg_close(c);
+			conn_abort(c, CLOSE_BACKEND_ABORT);
+		} else if (leg_ended(&p->leg)) {
+			proxy_end_from_backend(c);
+		} else if (leg_in_doubt(&p->leg)) {
+			conn_recheck(c);
+		}
 	}
 }

@@ -20,74 +20,63 @@
  */
 #include "config.h"
 
-#include <errno.h>
-#include <limits.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include <sys/socket.h>
-
-#include "base/fd.h"
 #include "service/proxy_int.h"
 
 #define DISCARD_READS 4 /* in one event */
 
 static bool wants_reset(struct conn *);
-static bool leg_over(struct conn *);
 static bool answers_nobody(struct conn *);
 static void discard(struct conn *);
 static bool arrived(struct conn *);
-static void end_leg(struct conn *, bool reset);
-static void shut(struct leg *);
 static void last_try(struct conn *);
 
 void
 proxy_eof(struct conn *c, bool orderly)
 {
 	bool reset = conn_listener(c)->conf->client_cut_reset;
-	struct leg *leg = conn_state(c);
+	struct proxy *p = conn_state(c);
 
-	if (!orderly && (reset || leg->state != LEG_UP)) {
+	if (!orderly && (reset || !leg_is_up(&p->leg))) {
 		/* After the backend's end there was nothing to wait for. */
-		if (!(leg->flags & LEG_F_EOF))
-			conn_close(c, leg->flags & LEG_F_ASKED ?
+		if (!leg_ended(&p->leg))
+			conn_close(c, p->flags & PROXY_F_ASKED ?
 			    CLOSE_CLIENT_ABORT : CLOSE_CLIENT_CLOSED);
 		return;
 	}
-	if (!(leg->flags & LEG_F_CALLED)) {
+	if (!(p->flags & PROXY_F_CALLED)) {
 		conn_finish(c); /* it has come to say nothing */
 		return;
 	}
-	leg->flags |= LEG_F_CLIENT_END;
-	if (leg->state == LEG_UP)
+	p->flags |= PROXY_F_CLIENT_END;
+	if (leg_is_up(&p->leg))
 		proxy_end_to_backend(c);
 }
 
 void
 proxy_end_to_backend(struct conn *c)
 {
-	struct leg *leg = conn_state(c);
+	struct proxy *p = conn_state(c);
 
-	shut(leg);
-	if (leg->flags & LEG_F_EOF)
+	leg_shut(&p->leg);
+	if (leg_ended(&p->leg))
 		proxy_leg_close(c);
 }
 
 void
 proxy_end_from_backend(struct conn *c)
 {
-	struct leg *leg = conn_state(c);
+	struct proxy *p = conn_state(c);
 
-	leg->flags |= LEG_F_EOF;
-	if (leg->flags & LEG_F_BROKEN) {
+	if (leg_is_broken(&p->leg)) {
 		/* It ended before it had taken all that it was sent. */
-		conn_set_error(c, "%s", strerror(leg->error));
+		conn_set_error(c, "%s", strerror(leg_error(&p->leg)));
 		conn_abort(c, CLOSE_BACKEND_ABORT);
 		return;
 	}
 	conn_finish(c);
-	if (leg->flags & LEG_F_SHUT)
+	if (leg_is_shut(&p->leg))
 		proxy_leg_close(c);
 }
 
@@ -99,14 +88,14 @@ proxy_end_from_backend(struct conn *c)
 void
 proxy_backend_broke(struct conn *c)
 {
-	struct leg *leg = conn_state(c);
+	struct proxy *p = conn_state(c);
 
-	proxy_drop_pending(c);
-	if (leg->flags & LEG_F_EOF) {
+	conn_resume(c);
+	if (leg_ended(&p->leg)) {
 		conn_end(c);
 		proxy_leg_close(c);
 	} else {
-		leg->flags |= LEG_F_READABLE;
+		leg_look(&p->leg);
 		proxy_from_backend(c);
 	}
 }
@@ -115,11 +104,11 @@ proxy_backend_broke(struct conn *c)
 void
 proxy_lost(struct conn *c, bool orderly)
 {
-	struct leg *leg = conn_state(c);
+	struct proxy *p = conn_state(c);
 
-	leg->flags |= LEG_F_LOST;
+	p->flags |= PROXY_F_LOST;
 	if (orderly)
-		leg->flags |= LEG_F_CLIENT_END;
+		p->flags |= PROXY_F_CLIENT_END;
 	proxy_deliver(c);
 }
 
@@ -127,45 +116,36 @@ proxy_lost(struct conn *c, bool orderly)
 void
 proxy_deliver(struct conn *c)
 {
-	struct leg *leg = conn_state(c);
+	struct proxy *p = conn_state(c);
 
-	if (leg->state == LEG_UP)
+	if (leg_is_up(&p->leg))
 		discard(c);
-	if (!leg_over(c) && !answers_nobody(c)) {
+	if (!leg_is_over(&p->leg) && !answers_nobody(c)) {
 		if (conn_has_more(c))
 			conn_recheck(c);
-		if (leg->pending != NULL || conn_has_more(c))
+		if (leg_waits(&p->leg) > 0 || conn_has_more(c))
 			return;
-		if (leg->state == LEG_UP && !arrived(c))
+		if (leg_is_up(&p->leg) && !arrived(c))
 			return;
 	}
-	if (leg->state == LEG_UP && leg->flags & LEG_F_BROKEN)
-		conn_set_error(c, "%s", strerror(leg->error));
-	else if (leg->state == LEG_UP && leg->flags & LEG_F_CUT)
-		end_leg(c, true);
+	if (leg_is_up(&p->leg) && leg_is_broken(&p->leg))
+		conn_set_error(c, "%s", strerror(leg_error(&p->leg)));
+	else if (leg_is_up(&p->leg) && p->flags & PROXY_F_CUT)
+		leg_end(&p->leg, true);
 	proxy_leg_close(c);
 	conn_delivered(c);
-}
-
-static bool
-leg_over(struct conn *c)
-{
-	const struct leg *leg = conn_state(c);
-
-	return leg->state == LEG_NONE || leg->state == LEG_FAILED ||
-	    leg->flags & LEG_F_BROKEN;
 }
 
 /* Some answers have to be let out of its way, not those to all it may get. */
 static bool
 answers_nobody(struct conn *c)
 {
-	struct leg *leg = conn_state(c);
+	struct proxy *p = conn_state(c);
 
 	if (!conn_wasted(c))
 		return false;
 	conn_set_error(c, "the backend goes on sending");
-	leg->flags |= LEG_F_CUT;
+	p->flags |= PROXY_F_CUT;
 	return true;
 }
 
@@ -177,27 +157,18 @@ static void
 discard(struct conn *c)
 {
 	uint8_t *buf = conn_hub_scratch(conn_hub(c));
-	struct leg *leg = conn_state(c);
-	ssize_t n = 0;
+	struct proxy *p = conn_state(c);
+	ssize_t n;
 	int i;
 
-	for (i = 0; i < DISCARD_READS && leg->flags & LEG_F_READABLE; i++) {
-		n = recv(leg->fd, buf, CONN_SCRATCH_SIZE, 0);
-		if (n > 0) {
+	for (i = 0; i < DISCARD_READS && leg_has_input(&p->leg); i++) {
+		n = leg_read(&p->leg, buf, CONN_SCRATCH_SIZE);
+		if (n > 0)
 			(void)conn_write(c, buf, (size_t)n);
-			continue;
-		}
-		if (n == -1 && errno == EINTR)
-			continue;
-		leg->flags &= ~LEG_F_READABLE;
-		if (n == 0) {
-			leg->flags |= LEG_F_EOF;
-		} else if (errno != EAGAIN && errno != EWOULDBLOCK) {
-			leg->flags |= LEG_F_BROKEN;
-			leg->error = errno;
-		}
+		if (leg_in_doubt(&p->leg))
+			leg_look(&p->leg);
 	}
-	if (leg->flags & LEG_F_READABLE)
+	if (leg_has_input(&p->leg))
 		conn_recheck(c);
 }
 
@@ -208,22 +179,20 @@ discard(struct conn *c)
 static bool
 arrived(struct conn *c)
 {
-	struct leg *leg = conn_state(c);
-	int unsent = 0;
+	struct proxy *p = conn_state(c);
+	int unsent = leg_unsent(&p->leg);
 
-	if (leg->flags & LEG_F_SENT)
-		unsent = fd_unsent(leg->fd);
 	if (unsent == 0) {
-		end_leg(c, wants_reset(c));
+		leg_end(&p->leg, wants_reset(c));
 		return true;
 	}
 	if (unsent == -1 || !wants_reset(c))
-		shut(leg);
+		leg_shut(&p->leg);
 	if (unsent == -1)
-		return leg->flags & LEG_F_EOF;
-	if (leg->unsent == 0 || unsent < leg->unsent)
+		return leg_ended(&p->leg);
+	if (p->unsent == 0 || unsent < p->unsent)
 		conn_progress(c);
-	leg->unsent = unsent;
+	p->unsent = unsent;
 	conn_recheck(c);
 	return false;
 }
@@ -232,48 +201,25 @@ arrived(struct conn *c)
 static bool
 wants_reset(struct conn *c)
 {
-	const struct leg *leg = conn_state(c);
+	const struct proxy *p = conn_state(c);
 
-	if (leg->flags & LEG_F_CUT)
+	if (p->flags & PROXY_F_CUT)
 		return true;
 	return conn_listener(c)->conf->client_cut_reset &&
-	    !(leg->flags & (LEG_F_SHUT | LEG_F_CLIENT_END));
-}
-
-/* Behind an end that is sent, a reset does not show. */
-static void
-end_leg(struct conn *c, bool reset)
-{
-	static const struct linger linger = { .l_onoff = 1, .l_linger = 0 };
-	struct leg *leg = conn_state(c);
-
-	if (reset)
-		(void)setsockopt(leg->fd, SOL_SOCKET, SO_LINGER, &linger,
-		    sizeof(linger));
-	else if (leg->flags & LEG_F_READABLE)
-		shut(leg);
-}
-
-static void
-shut(struct leg *leg)
-{
-	if (leg->flags & LEG_F_SHUT)
-		return;
-	leg->flags |= LEG_F_SHUT;
-	(void)shutdown(leg->fd, SHUT_WR);
+	    !leg_is_shut(&p->leg) && !(p->flags & PROXY_F_CLIENT_END);
 }
 
 /* The last call; a leg that is still there has not taken all. */
 void
 proxy_closed(struct conn *c)
 {
-	struct leg *leg = conn_state(c);
+	struct proxy *p = conn_state(c);
 
-	if (leg->state == LEG_UP)
+	if (leg_is_up(&p->leg))
 		last_try(c);
-	else if (leg->pending != NULL)
+	else if (leg_waits(&p->leg) > 0)
 		conn_set_error(c, "%zu bytes are not delivered",
-		    leg->pending->len - leg->pending->pos);
+		    leg_waits(&p->leg));
 	proxy_leg_close(c);
 }
 
@@ -284,43 +230,16 @@ proxy_closed(struct conn *c)
 static void
 last_try(struct conn *c)
 {
-	struct leg *leg = conn_state(c);
-	struct leg_pending *p = leg->pending;
+	struct proxy *p = conn_state(c);
+	size_t lost = leg_waits(&p->leg);
 
-	if (p != NULL)
-		p->pos += proxy_to_backend(c, p->data + p->pos,
-		    p->len - p->pos);
-	if (p != NULL && p->pos < p->len) {
-		conn_set_error(c, "%zu bytes are not delivered",
-		    p->len - p->pos);
+	lost -= leg_flush(&p->leg);
+	if (lost > 0) {
+		conn_set_error(c, "%zu bytes are not delivered", lost);
 		if (!conn_hub_closing(conn_hub(c)))
-			leg->flags |= LEG_F_CUT;
+			p->flags |= PROXY_F_CUT;
 	}
-	leg->flags |= LEG_F_READABLE;
+	leg_look(&p->leg);
 	discard(c);
-	end_leg(c, wants_reset(c));
-}
-
-void
-proxy_drop_pending(struct conn *c)
-{
-	struct leg *leg = conn_state(c);
-
-	free(leg->pending);
-	leg->pending = NULL;
-	conn_resume(c);
-}
-
-void
-proxy_leg_close(struct conn *c)
-{
-	struct leg *leg = conn_state(c);
-
-	proxy_connect_end(c);
-	if (leg->state != LEG_NONE && leg->state != LEG_FAILED)
-		event_del(&leg->ev);
-	if (leg->state == LEG_UP || leg->state == LEG_CONNECTING)
-		close(leg->fd);
-	leg->state = LEG_NONE;
-	proxy_drop_pending(c);
+	leg_end(&p->leg, wants_reset(c));
 }

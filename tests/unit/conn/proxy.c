@@ -11,7 +11,6 @@
 #include "base/clock.h"
 #include "conn/conn_int.h"
 #include "peer.h"
-#include "service/proxy_int.h"
 #include "site_proxy.h"
 #include "test_conn.h"
 #include "world.h"
@@ -96,7 +95,7 @@ START_TEST(small)
 	struct peer *client, *server;
 	struct leg *leg;
 
-	ck_assert_uint_le(sizeof(struct conn) + sizeof(struct leg), 800);
+	ck_assert_uint_le(sizeof(struct conn) + sizeof(struct proxy), 800);
 	site_proxy(1, false);
 	client = client_connect(NULL);
 	wait_for((server = backend_accept(&backends[0])) != NULL);
@@ -104,8 +103,8 @@ START_TEST(small)
 	wait_for(peer_got(server, "ping"));
 	peer_send_text(server, "pong");
 	wait_for(peer_got(client, "pong"));
-	leg = conn_state(the_conn());
-	ck_assert_ptr_null(leg->pending);
+	leg = the_leg();
+	ck_assert_uint_eq(leg_waits(leg), 0);
 	ck_assert_ptr_null(the_conn()->wire.out);
 	ck_assert_ptr_null(the_conn()->input.rest);
 }
@@ -328,18 +327,18 @@ START_TEST(header_gone_ahead)
 
 	client = client_new(&how);
 	wait_for((server = backend_accept(&backends[0])) != NULL);
-	leg = conn_state(the_conn());
+	leg = the_leg();
 	ck_assert_int_eq(leg->state, LEG_UP);
-	ck_assert(!(leg->flags & LEG_F_HEADER));
+	ck_assert(!(the_proxy()->flags & PROXY_F_HEADER));
 	server->deaf = true;
-	ck_assert_int_eq(setsockopt(leg->fd, SOL_SOCKET, SO_SNDBUF, &tiny,
+	ck_assert_int_eq(setsockopt(leg->wire.fd, SOL_SOCKET, SO_SNDBUF, &tiny,
 	    sizeof(tiny)), 0);
-	wait_for(leg->pending != NULL);
-	ck_assert_uint_lt(leg->pending->len, sizeof(early) - 1);
+	wait_for(leg_waits(leg) > 0);
+	ck_assert_uint_lt(leg_waits(leg), sizeof(early) - 1);
 	client->early = false;
-	wait_for(client->connected && leg->flags & LEG_F_READY);
+	wait_for(client->connected && the_proxy()->flags & PROXY_F_READY);
 	server->deaf = false;
-	wait_for(server->in.len > sizeof(early) - 1 && leg->pending == NULL);
+	wait_for(server->in.len > sizeof(early) - 1 && leg_waits(leg) == 0);
 	head = server->in.len - (sizeof(early) - 1);
 	for (i = 0; i < sizeof(early) - 1; i++)
 		ck_assert_int_eq(server->in.data[head + i], 0x10);
@@ -425,12 +424,12 @@ START_TEST(connect_in_time)
 	n = fill_queue(&backends[0], fds, 64);
 	client = client_connect(NULL);
 	peer_send_text(client, "hello");
-	wait_for(((struct leg *)conn_state(the_conn()))->state ==
+	wait_for(the_leg()->state ==
 	    LEG_CONNECTING);
 	until = clock_mono_us() + 500000;
 	for (i = 0; i < n; i++)
 		ck_assert_ptr_nonnull(backend_accept(&backends[0]));
-	pfd.fd = ((struct leg *)conn_state(the_conn()))->fd;
+	pfd.fd = the_leg()->wire.fd;
 	ck_assert_int_eq(poll(&pfd, 1, 10000), 1);
 	ck_assert_int_eq(pfd.revents, POLLOUT);
 	while (clock_mono_us() <= until)
@@ -463,8 +462,8 @@ START_TEST(full_queue)
 	wait_for((server = backend_accept(&backends[0])) != NULL);
 	wait_for(peer_got(server, "hello"));
 	/* Had the backend not taken all of it, somebody would have to know. */
-	leg = conn_state(the_conn());
-	ck_assert(leg->flags & LEG_F_WATCH_OUT);
+	leg = the_leg();
+	ck_assert(leg->wire.flags & WIRE_WATCH_OUT);
 	while (n > 0)
 		close_fd(fds[--n]);
 }

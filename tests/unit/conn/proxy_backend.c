@@ -4,11 +4,11 @@
 
 #include <sys/resource.h>
 
+#include "backend/backend_int.h"
 #include "base/clock.h"
 #include "base/keepalive.h"
 #include "conn/conn_int.h"
 #include "peer.h"
-#include "service/proxy_int.h"
 #include "site_proxy.h"
 #include "test_conn.h"
 #include "world.h"
@@ -16,7 +16,7 @@
 static struct backend_state *
 state(size_t i)
 {
-	return &((struct proxy *)world.listener.service)->backends[i];
+	return &((struct backend_pool *)world.listener.service)->backends[i];
 }
 
 static void
@@ -186,7 +186,7 @@ START_TEST(impatient)
 	for (n = 0; n < 64 && (fds[n] = fill_one(&addr)) != -1; n++)
 		;
 	client = client_connect(NULL);
-	leg = conn_state(the_conn());
+	leg = the_leg();
 	wait_for(leg->state == (_i / 2 == 1 ? LEG_RETRY : LEG_CONNECTING));
 	if (_i % 2 == 1)
 		leg->tried -= 1000000;
@@ -212,12 +212,12 @@ START_TEST(keepalive)
 	client = client_connect(NULL);
 	peer_send_text(client, "hello");
 	wait_for((server = backend_accept(&backends[0])) != NULL);
-	leg = conn_state(the_conn());
+	leg = the_leg();
 	wait_for(peer_got(server, "hello"));
 	moved = clock_mono_us();
-	ck_assert(!keepalive_is_on(leg->fd));
+	ck_assert(!keepalive_is_on(leg->wire.fd));
 	if (_i == 0)
-		wait_for(keepalive_is_on(leg->fd));
+		wait_for(keepalive_is_on(leg->wire.fd));
 	else
 		wait_for(the_conn()->rest_ms == 0);
 	ck_assert_int_ge(clock_mono_us() - moved, 900000);

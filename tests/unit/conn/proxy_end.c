@@ -8,7 +8,6 @@
 
 #include "conn/conn_int.h"
 #include "peer.h"
-#include "service/proxy_int.h"
 #include "site_proxy.h"
 #include "test_conn.h"
 #include "world.h"
@@ -311,11 +310,11 @@ START_TEST(early_then_cut)
 	client = client_new(&how);
 	peer_send_early(client, early);
 	wait_for((server = backend_accept(&backends[0])) != NULL);
-	leg = conn_state(the_conn());
+	leg = the_leg();
 	server->deaf = true;
-	ck_assert_int_eq(setsockopt(leg->fd, SOL_SOCKET, SO_SNDBUF, &tiny,
+	ck_assert_int_eq(setsockopt(leg->wire.fd, SOL_SOCKET, SO_SNDBUF, &tiny,
 	    sizeof(tiny)), 0);
-	wait_for(leg->pending != NULL && the_conn()->early.bytes == 2 * len);
+	wait_for(leg_waits(leg) > 0 && the_conn()->early.bytes == 2 * len);
 	ck_assert_ptr_nonnull(the_conn()->early.kept);
 	leave(_i / 2);
 	turn_for(20);
@@ -451,7 +450,7 @@ START_TEST(leg_closed_early)
 	client->deaf = true;
 	peer_send_noise(server, 60000, 1);
 	server->finish = true;
-	leg = conn_state(the_conn());
+	leg = the_leg();
 	wait_for(leg->state == LEG_NONE);
 	ck_assert(wire_waits(&the_conn()->wire) > 0);
 	client->deaf = false;

@@ -53,6 +53,18 @@ site_proxy_close(void)
 	nbackends = 0;
 }
 
+struct proxy *
+the_proxy(void)
+{
+	return conn_state(the_conn());
+}
+
+struct leg *
+the_leg(void)
+{
+	return &the_proxy()->leg;
+}
+
 int
 fill_one(const struct addr *addr)
 {

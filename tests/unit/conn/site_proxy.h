@@ -8,6 +8,7 @@
 
 #include "base/addr.h"
 #include "peer.h"
+#include "service/proxy_int.h"
 
 #define BACKENDS 3
 extern struct backend backends[BACKENDS];
@@ -16,6 +17,10 @@ extern bool backends_closed[BACKENDS]; /* by the test */
 void site_proxy(size_t n, bool local);
 void site_proxy_backlog(size_t n, bool local, int backlog);
 void site_proxy_close(void); /* a fixture's teardown */
+
+/* Of the only connection. */
+struct proxy *the_proxy(void);
+struct leg *the_leg(void);
 
 /* A connection to addr, or -1 if it does not come about at once. */
 int fill_one(const struct addr *);

@@ -10,14 +10,17 @@
  */
 #include "config.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "backend/backend_int.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/mem.h"
 #include "base/units.h"
-#include "service/proxy_int.h"
 
 #define QUIET_US 10000000 /* between two lines when backend_retry is 0 */
 
@@ -28,23 +31,50 @@ static bool quiet(const struct conf_listen *, const struct backend_state *,
     int64_t);
 static const char *title(const struct conf_addr *, char *, size_t);
 
-bool
-proxy_backend_next(struct conn *c)
+struct backend_pool *
+backend_pool_new(const struct conf_listen *conf, const struct leg_ops *ops)
 {
-	const struct conf_listen *conf = conn_listener(c)->conf;
-	struct proxy *p = conn_listener(c)->service;
-	struct leg *leg = conn_state(c);
+	struct backend_pool *pool;
+
+	assert(conf->nbackends > 0);
+	pool = xcalloc(1, sizeof(*pool) +
+	    conf->nbackends * sizeof(pool->backends[0]));
+	pool->conf = conf;
+	pool->ops = ops;
+	return pool;
+}
+
+void
+backend_pool_free(struct backend_pool *pool)
+{
+	free(pool);
+}
+
+void
+backend_turn(struct leg *leg, unsigned worker)
+{
+	struct backend_pool *pool = leg->pool;
+
+	leg->first = (unsigned)((pool->turn++ + worker) %
+	    pool->conf->nbackends);
+}
+
+bool
+backend_next(struct leg *leg)
+{
+	struct backend_pool *pool = leg->pool;
+	const struct conf_listen *conf = pool->conf;
 	size_t i, n = conf->nbackends;
 	bool last;
 
 	while (leg->failed < n && leg->step < 2 * n) {
-		i = (leg->first + leg->step) % n;
+		i = ((size_t)leg->first + leg->step) % n;
 		last = leg->step++ >= n;
 		if (last ? was_tried(leg, i) :
-		    !due(conf, &p->backends[i], leg->tried)) {
+		    !due(conf, &pool->backends[i], leg->tried)) {
 			/* The turn goes on, or the next one had two. */
 			if (!last && leg->failed == 0)
-				p->turn++;
+				pool->turn++;
 			continue;
 		}
 		leg->current = (unsigned)i;
@@ -75,20 +105,16 @@ was_tried(const struct leg *leg, size_t i)
 }
 
 const struct conf_addr *
-proxy_backend(struct conn *c)
+backend_address(const struct leg *leg)
 {
-	const struct leg *leg = conn_state(c);
-
-	return &conn_listener(c)->conf->backends[leg->current];
+	return &leg->pool->conf->backends[leg->current];
 }
 
 void
-proxy_backend_up(struct conn *c)
+backend_up(struct leg *leg)
 {
-	const struct conf_listen *conf = conn_listener(c)->conf;
-	const struct leg *leg = conn_state(c);
-	struct proxy *p = conn_listener(c)->service;
-	struct backend_state *b = &p->backends[leg->current];
+	const struct conf_listen *conf = leg->pool->conf;
+	struct backend_state *b = &leg->pool->backends[leg->current];
 	char name[256], since[32];
 	int64_t now;
 
@@ -101,18 +127,16 @@ proxy_backend_up(struct conn *c)
 	units_format_duration((now - b->down_since) / 1000000 * 1000, since,
 	    sizeof(since));
 	log_warnx("listener \"%s\": backend %s is up again after %s",
-	    conf->name, title(proxy_backend(c), name, sizeof(name)), since);
+	    conf->name, title(backend_address(leg), name, sizeof(name)), since);
 	b->told_down = false;
 	b->told = now;
 }
 
 void
-proxy_backend_down(struct conn *c, int error)
+backend_down(struct leg *leg, int error)
 {
-	const struct conf_listen *conf = conn_listener(c)->conf;
-	const struct leg *leg = conn_state(c);
-	struct proxy *p = conn_listener(c)->service;
-	struct backend_state *b = &p->backends[leg->current];
+	const struct conf_listen *conf = leg->pool->conf;
+	struct backend_state *b = &leg->pool->backends[leg->current];
 	char name[256];
 	int64_t now;
 
@@ -124,7 +148,7 @@ proxy_backend_down(struct conn *c, int error)
 	if (b->told_down || quiet(conf, b, now))
 		return;
 	log_warnx("listener \"%s\": backend %s is down: %s", conf->name,
-	    title(proxy_backend(c), name, sizeof(name)), strerror(error));
+	    title(backend_address(leg), name, sizeof(name)), strerror(error));
 	b->told_down = true;
 	b->told = b->down_since = now;
 }
