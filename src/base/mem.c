@@ -2,6 +2,8 @@
 /* Memory for start-up and reload, and its return; see mem.h. */
 #include "config.h"
 
+#include <sys/mman.h>
+
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -14,6 +16,8 @@
 #ifdef HAVE_MALLOC_H
 #include <malloc.h>
 #endif
+
+#define PIECES 4 /* no single thing needs more at a time */
 
 /*
  * tcmalloc's, if that is the allocator. The first empties this thread's cache,
@@ -70,6 +74,35 @@ xasprintf(const char *fmt, ...)
 	if (n == -1)
 		fatalx("out of memory");
 	return p;
+}
+
+/*
+ * By trying, piece by piece: what is free within the heap counts, too, and is
+ * not all in one place. Nothing is written to, so that no page is taken. A heap
+ * may never become smaller again, so that it is not to have the last addresses:
+ * the shared memory of the next reload needs some. Volatile, or a compiler may
+ * take it for granted.
+ */
+bool
+mem_spare(void)
+{
+	void *volatile pieces[PIECES];
+	void *aside;
+	size_t n = 0;
+	bool there;
+
+	aside = mmap(NULL, MEM_ASIDE, PROT_READ | PROT_WRITE,
+	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (aside == MAP_FAILED)
+		return false;
+	while (n < PIECES &&
+	    (pieces[n] = malloc(MEM_SPARE / PIECES)) != NULL)
+		n++;
+	there = n == PIECES;
+	while (n > 0)
+		free(pieces[--n]);
+	(void)munmap(aside, MEM_ASIDE);
+	return there;
 }
 
 void

@@ -8,6 +8,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "conf/load_int.h"
 
 static unsigned search(cfg_t *, unsigned, const cfg_t *);
@@ -15,6 +16,7 @@ static int begin(const cfg_t *, unsigned);
 static int twice(const char *, const char *, const struct loc *,
     const struct loc *);
 static int replaced(const cfg_t *);
+static int too_large(const cfg_t *);
 static struct loc *set_of(unsigned, const struct conf_directive *);
 static void clear_emptied(cfg_t *, unsigned);
 
@@ -133,7 +135,19 @@ conf_end_cb(cfg_t *parent, cfg_opt_t *opt)
 
 	if (conf_loader->err->text[0] != '\0')
 		return -1;
+	if (!mem_spare())
+		return too_large(cfg);
 	return conf_end(cfg, conf_section_of(cfg));
+}
+
+/* There are tens of thousands of sections where somebody wants them. */
+static int
+too_large(const cfg_t *cfg)
+{
+	struct loc here = conf_here(cfg);
+
+	return err_set(conf_loader->err, &here, "there is not enough memory "
+	    "for more than what stands up to here");
 }
 
 int

@@ -44,6 +44,9 @@ conf_source_file(struct conf_source *source, struct conf *conf,
 		    FILES_MAX);
 	source->name = keep(conf, path);
 	source->folder = conf_folder(path);
+	if (!mem_spare())
+		return err_set(err, from, "%s: there is not enough memory to "
+		    "read it", path);
 	/* Without O_NONBLOCK a pipe would keep us waiting for a writer. */
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	if (fd == -1)
@@ -83,7 +86,10 @@ read_file(struct conf_source *source, int fd, const struct loc *from,
 		    (unsigned)st.st_mode & 07777);
 	source->dev = st.st_dev;
 	source->ino = st.st_ino;
-	source->text = xcalloc(1, SIZE_MAX_FILE + 2);
+	source->text = calloc(1, SIZE_MAX_FILE + 2);
+	if (source->text == NULL)
+		return err_set(err, from, "%s: %s", source->name,
+		    strerror(errno));
 	do {
 		n = read(fd, source->text + size, SIZE_MAX_FILE + 1 - size);
 		if (n == -1)

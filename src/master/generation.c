@@ -28,6 +28,7 @@ static int take_ids(struct generation *, struct err *);
 static int get_cache(struct generation *, struct err *);
 static void cache_unref(struct cache *);
 static int load_next(struct generation *, struct err *);
+static int too_large(const struct generation *, struct err *);
 static void listener_free(struct listener *);
 static int get_sockets(struct master *, struct generation *, struct err *);
 static void forget_sockets(struct master *, const struct generation *);
@@ -136,6 +137,7 @@ generation_free(struct generation *g)
 	cache_unref(g->cache);
 	conf_free(g->conf);
 	free(g);
+	mem_release();
 }
 
 void
@@ -284,6 +286,8 @@ load_next(struct generation *g, struct err *err)
 
 	if (g->loaded == g->conf->nlistens)
 		return 0;
+	if (!mem_spare())
+		return too_large(g, err);
 	if (g->loaded == g->nlisteners) {
 		g->nlisteners++;
 		l->conf = &g->conf->listens[g->loaded];
@@ -291,6 +295,8 @@ load_next(struct generation *g, struct err *err)
 		return l->tls != NULL ? 1 : -1;
 	}
 	r = tls_front_load(l->tls, err);
+	if (r == 1)
+		g->certificates++;
 	if (r != 0)
 		return r;
 	l->ops = service_ops(l->conf->service);
@@ -299,6 +305,18 @@ load_next(struct generation *g, struct err *err)
 		return -1;
 	g->loaded++;
 	return 1;
+}
+
+/* It is to say so while there is memory left to go on with. */
+static int
+too_large(const struct generation *g, struct err *err)
+{
+	size_t i, n = 0;
+
+	for (i = 0; i < g->conf->nlistens; i++)
+		n += g->conf->listens[i].ncertificates;
+	return err_set(err, NULL, "there is not enough memory: it is used up "
+	    "with %zu of %zu certificates", g->certificates, n);
 }
 
 static void

@@ -47,6 +47,7 @@ struct generation {
 	struct listener *listeners; /* one per conf->listens */
 	size_t nlisteners;
 	size_t loaded; /* listeners that are complete */
+	size_t certificates; /* that are loaded so far */
 	struct heritage_socket_set *sets;
 	size_t nsets;
 	struct priv_ids ids;

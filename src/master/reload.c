@@ -4,7 +4,7 @@
  * complete (making.c), start all its workers, wait until the last one is ready,
  * and only then let it serve and the one before finish. Up to that moment no
  * client has met the new generation, and whatever fails leaves everything as it
- * was; but for memory: when it runs out here, the master ends (base/mem.h).
+ * was. So it is with memory: what takes much of it stops in time (base/mem.h).
  */
 #include "config.h"
 

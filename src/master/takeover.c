@@ -4,7 +4,7 @@
  * process has handed on its sockets, its shared memory and its workers. From
  * all that a generation is made that serves already; the first one of ours
  * replaces it as by a reload, and whatever fails until then leaves its workers
- * serving; but for memory, as there.
+ * serving.
  *
  * Shared memory that cannot be adopted, because it is of another layout, is
  * begun anew. Whoever upgrades wants the new program; the other choice, to

@@ -20,6 +20,12 @@
 #include "tls/tls_int.h"
 #include "tlscache.h"
 
+/*
+ * So many are freed before their memory goes back: in a worker each page that
+ * is written to becomes a copy, and all of a front would be more than there is.
+ */
+#define FREE_EACH 64
+
 static int policy_build(struct tls_policy *, const struct conf_listen *,
     const struct conf_certificate *, const struct tls_shared *, struct err *);
 static int set_protocol(SSL_CTX *, const struct conf_listen *, struct err *);
@@ -93,6 +99,8 @@ tls_front_free(struct tls_front *front)
 	for (i = 0; i < front->npolicies; i++) {
 		SSL_CTX_free(front->policies[i].ctx);
 		free(front->policies[i].title);
+		if (i % FREE_EACH == FREE_EACH - 1)
+			mem_release();
 	}
 	free(front->names);
 	free(front->sorts);

@@ -2,6 +2,8 @@
 /* Memory that is there or ends the process. */
 #include "config.h"
 
+#include <sys/resource.h>
+
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -51,6 +53,45 @@ START_TEST(product_overflows)
 }
 END_TEST
 
+/* With sanitizers there is no limit to what may be reserved. */
+#if defined(__SANITIZE_ADDRESS__)
+#define LIMITED 0
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define LIMITED 0
+#endif
+#endif
+#ifndef LIMITED
+#define LIMITED 1
+#endif
+
+/* It is told before small things fail, and no longer when there is room. */
+START_TEST(spare)
+{
+	struct rlimit limit = { 0, 0 };
+	char *held[64], *small;
+	size_t n;
+
+	ck_assert(mem_spare());
+	if (!LIMITED)
+		return;
+	limit.rlim_cur = limit.rlim_max = (rlim_t)256 << 20;
+	ck_assert_int_eq(setrlimit(RLIMIT_AS, &limit), 0);
+	for (n = 0; n < 64 && mem_spare(); n++) {
+		held[n] = malloc(MEM_SPARE / 2);
+		ck_assert_ptr_nonnull(held[n]);
+	}
+	ck_assert_uint_gt(n, 2);
+	ck_assert_uint_lt(n, 64);
+	small = malloc(MEM_SPARE / 4);
+	ck_assert_ptr_nonnull(small);
+	free(small);
+	while (n > 0)
+		free(held[--n]);
+	ck_assert(mem_spare());
+}
+END_TEST
+
 Suite *
 mem_suite(void)
 {
@@ -59,8 +100,10 @@ mem_suite(void)
 	const char *fork_mode = getenv("CK_FORK");
 
 	tcase_add_test(tc, works);
-	if (fork_mode == NULL || fork_mode[0] != 'n')
+	if (fork_mode == NULL || fork_mode[0] != 'n') {
+		tcase_add_test(tc, spare);
 		tcase_add_exit_test(tc, product_overflows, 1);
+	}
 	suite_add_tcase(suite, tc);
 	return suite;
 }
