@@ -4,12 +4,12 @@
  * behind ours, the same code reads, prints and frees what they say, and gives
  * it to those that inherit. They are:
  *
- *	limits { }			what holds for all backends
- *	fleet { tls { } }		one in another
- *	backend "name" {
- *		limits { }		… for this one
- *		server "name" {
- *			limits { }	… and for this one
+ *	quota { }			what holds for all stables
+ *	league { seal { } }		one in another
+ *	stable "name" {
+ *		quota { }		… for this one
+ *		horse "name" {
+ *			quota { }	… and for this one
  *		}
  *	}
  */
@@ -22,8 +22,8 @@
 #include "conf/conf_int.h"
 #include "test_conf.h"
 
-struct limits {
-	int connections;
+struct quota {
+	int heads;
 	bool strict;
 	struct conf_str log;
 	char *text;
@@ -32,73 +32,73 @@ struct limits {
 	struct loc loc;
 };
 
-struct tls {
-	struct conf_str ca;
+struct seal {
+	struct conf_str wax;
 };
 
-struct fleet {
+struct league {
 	int64_t patience;
-	struct tls tls;
+	struct seal seal;
 };
 
-struct server {
+struct horse {
 	char *name;
-	struct limits limits;
+	struct quota quota;
 	struct loc loc;
 };
 
-struct backend {
+struct stable {
 	char *title;
-	struct limits limits;
-	struct server *servers;
-	size_t nservers;
+	struct quota quota;
+	struct horse *horses;
+	size_t nhorses;
 	struct loc loc;
 };
 
 struct root {
 	struct conf conf;
-	struct limits limits;
-	struct fleet fleet;
-	struct backend *backends;
-	size_t nbackends;
+	struct quota quota;
+	struct league league;
+	struct stable *stables;
+	size_t nstables;
 };
 
-static int check_backend(void *, struct err *);
+static int check_stable(void *, struct err *);
 
-enum { LIMITS = CONF_SECTION_COUNT, FLEET, FLEET_TLS, BACKEND, BACKEND_LIMITS,
-	SERVER, SERVER_LIMITS, NSECTIONS };
+enum { QUOTA = CONF_SECTION_COUNT, LEAGUE, LEAGUE_SEAL, STABLE, STABLE_QUOTA,
+	HORSE, HORSE_QUOTA, NSECTIONS };
 
 static struct conf_section sections[NSECTIONS] = {
-	[LIMITS] = { .name = "limits", .size = sizeof(struct limits),
-	    .offset = offsetof(struct root, limits), .directives = LIMITS },
-	[FLEET] = { .name = "fleet", .size = sizeof(struct fleet),
-	    .offset = offsetof(struct root, fleet), .directives = FLEET },
-	[FLEET_TLS] = { .name = "tls", .parent = FLEET,
-	    .size = sizeof(struct tls), .offset = offsetof(struct fleet, tls),
-	    .directives = FLEET_TLS },
-	[BACKEND] = { .name = "backend", .shape = CONF_TITLED,
-	    .size = sizeof(struct backend),
-	    .offset = offsetof(struct root, backends),
-	    .noffset = offsetof(struct root, nbackends),
-	    .title = offsetof(struct backend, title),
-	    .loc = offsetof(struct backend, loc), .directives = BACKEND,
-	    .include = true, .check = check_backend },
-	[BACKEND_LIMITS] = { .name = "limits", .parent = BACKEND,
-	    .shape = CONF_ONCE, .size = sizeof(struct limits),
-	    .offset = offsetof(struct backend, limits),
-	    .loc = offsetof(struct limits, loc), .directives = LIMITS,
-	    .heir = LIMITS },
-	[SERVER] = { .name = "server", .parent = BACKEND,
-	    .shape = CONF_TITLED, .size = sizeof(struct server),
-	    .offset = offsetof(struct backend, servers),
-	    .noffset = offsetof(struct backend, nservers),
-	    .title = offsetof(struct server, name),
-	    .loc = offsetof(struct server, loc), .directives = SERVER },
-	[SERVER_LIMITS] = { .name = "limits", .parent = SERVER,
-	    .shape = CONF_ONCE, .size = sizeof(struct limits),
-	    .offset = offsetof(struct server, limits),
-	    .loc = offsetof(struct limits, loc), .directives = LIMITS,
-	    .heir = BACKEND_LIMITS },
+	[QUOTA] = { .name = "quota", .size = sizeof(struct quota),
+	    .offset = offsetof(struct root, quota), .directives = QUOTA },
+	[LEAGUE] = { .name = "league", .size = sizeof(struct league),
+	    .offset = offsetof(struct root, league), .directives = LEAGUE },
+	[LEAGUE_SEAL] = { .name = "seal", .parent = LEAGUE,
+	    .size = sizeof(struct seal), .offset = offsetof(struct league, seal),
+	    .directives = LEAGUE_SEAL },
+	[STABLE] = { .name = "stable", .shape = CONF_TITLED,
+	    .size = sizeof(struct stable),
+	    .offset = offsetof(struct root, stables),
+	    .noffset = offsetof(struct root, nstables),
+	    .title = offsetof(struct stable, title),
+	    .loc = offsetof(struct stable, loc), .directives = STABLE,
+	    .include = true, .check = check_stable },
+	[STABLE_QUOTA] = { .name = "quota", .parent = STABLE,
+	    .shape = CONF_ONCE, .size = sizeof(struct quota),
+	    .offset = offsetof(struct stable, quota),
+	    .loc = offsetof(struct quota, loc), .directives = QUOTA,
+	    .heir = QUOTA },
+	[HORSE] = { .name = "horse", .parent = STABLE,
+	    .shape = CONF_TITLED, .size = sizeof(struct horse),
+	    .offset = offsetof(struct stable, horses),
+	    .noffset = offsetof(struct stable, nhorses),
+	    .title = offsetof(struct horse, name),
+	    .loc = offsetof(struct horse, loc), .directives = HORSE },
+	[HORSE_QUOTA] = { .name = "quota", .parent = HORSE,
+	    .shape = CONF_ONCE, .size = sizeof(struct quota),
+	    .offset = offsetof(struct horse, quota),
+	    .loc = offsetof(struct quota, loc), .directives = QUOTA,
+	    .heir = STABLE_QUOTA },
 };
 
 #define ROW(id, type, word, flag, row_kind, field, value, most)		\
@@ -107,19 +107,19 @@ static struct conf_section sections[NSECTIONS] = {
 	    .offset = offsetof(struct type, field),			\
 	    .size = sizeof(((struct type *)NULL)->field),		\
 	    .fallback = value, .max = most }
-#define LIMIT(word, flag, kind, field, value)				\
-	ROW(LIMITS, limits, word, flag, kind, field, value, 100)
+#define RATION(word, flag, kind, field, value)				\
+	ROW(QUOTA, quota, word, flag, kind, field, value, 100)
 
 static const struct conf_directive rows[] = {
-	LIMIT("connections", CFGF_NONE, number, connections, "7"),
-	LIMIT("strict", CFGF_NONE, yesno, strict, "no"),
-	LIMIT("log", CFGF_NONE, path, log, ""),
-	LIMIT("note", CFGF_NONE, text, text, "none"),
-	LIMIT("names", CFGF_LIST, names, names, ""),
-	LIMIT("from", CFGF_LIST, addresses, from, ""),
-	ROW(FLEET, fleet, "patience", CFGF_NONE, duration, patience, "3s",
+	RATION("heads", CFGF_NONE, number, heads, "7"),
+	RATION("strict", CFGF_NONE, yesno, strict, "no"),
+	RATION("log", CFGF_NONE, path, log, ""),
+	RATION("note", CFGF_NONE, text, text, "none"),
+	RATION("names", CFGF_LIST, names, names, ""),
+	RATION("from", CFGF_LIST, addresses, from, ""),
+	ROW(LEAGUE, league, "patience", CFGF_NONE, duration, patience, "3s",
 	    60000),
-	ROW(FLEET_TLS, tls, "ca", CFGF_NONE, path, ca, "", 0),
+	ROW(LEAGUE_SEAL, seal, "wax", CFGF_NONE, path, wax, "", 0),
 };
 
 static struct conf_directive directives[128];
@@ -128,13 +128,13 @@ static struct conf_schema schema = { .sections = sections,
 
 /* What the end of a section finds: all of its own, nothing from above. */
 static int
-check_backend(void *target, struct err *err)
+check_stable(void *target, struct err *err)
 {
-	const struct backend *b = target;
+	const struct stable *b = target;
 
-	if (b->nservers > 0)
+	if (b->nhorses > 0)
 		return 0;
-	return err_set(err, &b->loc, "backend \"%s\" has no server", b->title);
+	return err_set(err, &b->loc, "stable \"%s\" has no horse", b->title);
 }
 
 /* The tables, ours first. */
@@ -183,22 +183,22 @@ free_root(struct root *root)
 }
 
 #define LISTENS LISTEN("x", "")
-#define BACKENDS(first, second, third)					\
-	"backend a { " first " server u { " third " } server v { } }\n"	\
-	"backend b { " second " server w { limits { } } }\n"
+#define STABLES(first, second, third)					\
+	"stable a { " first " horse u { " third " } horse v { } }\n"	\
+	"stable b { " second " horse w { quota { } } }\n"
 
 START_TEST(absent)
 {
 	struct root *root = load_root(LISTENS, "");
 
 	ck_assert_uint_eq(root->conf.nlistens, 1);
-	ck_assert_int_eq(root->limits.connections, 7);
-	ck_assert_str_eq(root->limits.text, "none");
-	ck_assert_ptr_null(root->limits.log.value);
-	ck_assert_uint_eq(root->limits.names.n, 0);
-	ck_assert_int_eq(root->fleet.patience, 3000);
-	ck_assert_ptr_null(root->fleet.tls.ca.value);
-	ck_assert_uint_eq(root->nbackends, 0);
+	ck_assert_int_eq(root->quota.heads, 7);
+	ck_assert_str_eq(root->quota.text, "none");
+	ck_assert_ptr_null(root->quota.log.value);
+	ck_assert_uint_eq(root->quota.names.n, 0);
+	ck_assert_int_eq(root->league.patience, 3000);
+	ck_assert_ptr_null(root->league.seal.wax.value);
+	ck_assert_uint_eq(root->nstables, 0);
 	free_root(root);
 }
 END_TEST
@@ -207,47 +207,47 @@ START_TEST(nested)
 {
 	struct root *root;
 
-	test_write("more", "server v { limits { strict = yes } }");
-	root = load_root("fleet { tls { ca = /a } patience = 5s }\n" LISTENS
-	    "backend a { server u { }\ninclude(more) }\n"
-	    "limits { connections = 9\nnames = { a, b } }", "");
-	ck_assert_int_eq(root->fleet.patience, 5000);
-	ck_assert_str_eq(root->fleet.tls.ca.value, "/a");
-	ck_assert_int_eq(root->fleet.tls.ca.loc.line, 1);
-	ck_assert_int_eq(root->limits.connections, 9);
-	ck_assert_uint_eq(root->limits.names.n, 2);
-	ck_assert_int_eq(root->limits.names.v[1].loc.line, 6);
-	ck_assert_uint_eq(root->nbackends, 1);
-	ck_assert_str_eq(root->backends[0].title, "a");
-	ck_assert_int_eq(root->backends[0].loc.line, 3);
-	ck_assert_uint_eq(root->backends[0].nservers, 2);
-	ck_assert_str_eq(root->backends[0].servers[1].name, "v");
-	ck_assert_int_eq(root->backends[0].servers[1].loc.line, 1);
-	ck_assert(root->backends[0].servers[1].limits.strict);
+	test_write("more", "horse v { quota { strict = yes } }");
+	root = load_root("league { seal { wax = /a } patience = 5s }\n" LISTENS
+	    "stable a { horse u { }\ninclude(more) }\n"
+	    "quota { heads = 9\nnames = { a, b } }", "");
+	ck_assert_int_eq(root->league.patience, 5000);
+	ck_assert_str_eq(root->league.seal.wax.value, "/a");
+	ck_assert_int_eq(root->league.seal.wax.loc.line, 1);
+	ck_assert_int_eq(root->quota.heads, 9);
+	ck_assert_uint_eq(root->quota.names.n, 2);
+	ck_assert_int_eq(root->quota.names.v[1].loc.line, 6);
+	ck_assert_uint_eq(root->nstables, 1);
+	ck_assert_str_eq(root->stables[0].title, "a");
+	ck_assert_int_eq(root->stables[0].loc.line, 3);
+	ck_assert_uint_eq(root->stables[0].nhorses, 2);
+	ck_assert_str_eq(root->stables[0].horses[1].name, "v");
+	ck_assert_int_eq(root->stables[0].horses[1].loc.line, 1);
+	ck_assert(root->stables[0].horses[1].quota.strict);
 	free_root(root);
 }
 END_TEST
 
 /*
  * What is not written is that of the nearest place where it is, all of it and
- * on its own memory: limits of the top level may come last, and with -o.
+ * on its own memory: quota of the top level may come last, and with -o.
  */
 START_TEST(inherits)
 {
-	const struct limits *top, *l;
-	const struct backend *b;
+	const struct quota *top, *l;
+	const struct stable *b;
 	struct root *root;
 
-	root = load_root(LISTENS BACKENDS("", "limits { strict = yes }",
-	    "limits { connections = 3 }")
-	    "limits { log = /l note = n names = { a, b } from = '*:1' }",
-	    "limits.connections=8");
-	top = &root->limits;
-	b = root->backends;
-	ck_assert_int_eq(top->connections, 8);
-	for (l = &b[0].limits;; l = &b[0].servers[1].limits) {
+	root = load_root(LISTENS STABLES("", "quota { strict = yes }",
+	    "quota { heads = 3 }")
+	    "quota { log = /l note = n names = { a, b } from = '*:1' }",
+	    "quota.heads=8");
+	top = &root->quota;
+	b = root->stables;
+	ck_assert_int_eq(top->heads, 8);
+	for (l = &b[0].quota;; l = &b[0].horses[1].quota) {
 		ck_assert_ptr_null(l->loc.file);
-		ck_assert_int_eq(l->connections, 8);
+		ck_assert_int_eq(l->heads, 8);
 		ck_assert(!l->strict);
 		ck_assert_str_eq(l->log.value, "/l");
 		ck_assert_int_eq(l->log.loc.line, 4);
@@ -260,15 +260,15 @@ START_TEST(inherits)
 		ck_assert_ptr_ne(l->text, top->text);
 		ck_assert_ptr_ne(l->names.v[1].value, top->names.v[1].value);
 		ck_assert_ptr_ne(l->from.v[0].text, top->from.v[0].text);
-		if (l != &b[0].limits)
+		if (l != &b[0].quota)
 			break;
 	}
-	ck_assert_int_eq(b[0].servers[0].limits.connections, 3);
-	ck_assert_str_eq(b[0].servers[0].limits.text, "none");
-	ck_assert_int_eq(b[1].limits.connections, 7);
-	ck_assert(b[1].limits.strict);
-	ck_assert(!b[1].servers[0].limits.strict);
-	ck_assert_int_eq(b[1].servers[0].limits.connections, 7);
+	ck_assert_int_eq(b[0].horses[0].quota.heads, 3);
+	ck_assert_str_eq(b[0].horses[0].quota.text, "none");
+	ck_assert_int_eq(b[1].quota.heads, 7);
+	ck_assert(b[1].quota.strict);
+	ck_assert(!b[1].horses[0].quota.strict);
+	ck_assert_int_eq(b[1].horses[0].quota.heads, 7);
 	free_root(root);
 }
 END_TEST
@@ -293,21 +293,21 @@ START_TEST(prints)
 	char *first, *second;
 	struct root *root;
 
-	root = load_root(LISTENS BACKENDS("", "limits { from = { '*:1' } }", "")
-	    "limits { connections = 8 names = a }\nfleet { tls { ca = /c } }",
+	root = load_root(LISTENS STABLES("", "quota { from = { '*:1' } }", "")
+	    "quota { heads = 8 names = a }\nleague { seal { wax = /c } }",
 	    "");
 	first = printed(root);
 	free_root(root);
-	ck_assert_ptr_nonnull(strstr(first, "\nlimits {\n"
-	    "\tconnections = 8\n\tstrict = no\n\tlog = \"\"\n"
+	ck_assert_ptr_nonnull(strstr(first, "\nquota {\n"
+	    "\theads = 8\n\tstrict = no\n\tlog = \"\"\n"
 	    "\tnote = \"none\"\n\tnames = { \"a\" }\n\tfrom = {}\n}\n\n"
-	    "fleet {\n\tpatience = 3s\n\n\ttls {\n\t\tca = \"/c\"\n\t}\n}\n\n"
-	    "backend \"a\" {\n\n\tserver \"u\" {\n\t}\n\n"
-	    "\tserver \"v\" {\n\t}\n}\n\n"
-	    "backend \"b\" {\n\n\tlimits {\n\t\tconnections = 7\n"));
+	    "league {\n\tpatience = 3s\n\n\tseal {\n\t\twax = \"/c\"\n\t}\n}\n\n"
+	    "stable \"a\" {\n\n\thorse \"u\" {\n\t}\n\n"
+	    "\thorse \"v\" {\n\t}\n}\n\n"
+	    "stable \"b\" {\n\n\tquota {\n\t\theads = 7\n"));
 	root = load_root(first, "");
 	second = printed(root);
-	ck_assert_int_eq(root->backends[0].servers[1].limits.connections, 8);
+	ck_assert_int_eq(root->stables[0].horses[1].quota.heads, 8);
 	free_root(root);
 	ck_assert_str_eq(first, second);
 	free(first);
@@ -315,25 +315,31 @@ START_TEST(prints)
 }
 END_TEST
 
-#define KEYS "expected KEY=VALUE, session_cache.KEY=VALUE, " \
-	"tickets.KEY=VALUE, limits.KEY=VALUE, fleet.KEY=VALUE or " \
-	"fleet.tls.KEY=VALUE"
+/* Those of the program come first. */
+#define KEYS "KEY=VALUE, quota.KEY=VALUE, league.KEY=VALUE or " \
+	"league.seal.KEY=VALUE"
 
 static const struct {
 	const char *assignment, *error; /* NULL: none */
 } assignments[] = {
-	{ "fleet.tls.ca=/b", NULL },
-	{ "fleet.patience=1s", NULL },
-	{ "limits.names={}", NULL },
-	{ "fleet.tls=x", "-o fleet.tls=x: \"tls\" is a section: expected "
-	    "\"tls { ... }\"" },
-	{ "fleet.ca=/b", "-o fleet.ca=/b: \"ca\" belongs in a certificate or "
-	    "tls section" },
-	{ "tls.ca=/b", "-o tls.ca=/b: " KEYS },
-	{ "fleet.tls.x.y=1", "-o fleet.tls.x.y=1: " KEYS },
-	{ "backend.limits.connections=1", "-o backend.limits.connections=1: "
-	    KEYS },
+	{ "league.seal.wax=/b", NULL },
+	{ "league.patience=1s", NULL },
+	{ "quota.names={}", NULL },
+	{ "league.seal=x", "-o league.seal=x: \"seal\" is a section: expected "
+	    "\"seal { ... }\"" },
+	{ "league.wax=/b", "-o league.wax=/b: \"wax\" belongs in a seal "
+	    "section" },
+	{ "seal.wax=/b", KEYS },
+	{ "league.seal.x.y=1", KEYS },
+	{ "stable.quota.heads=1", KEYS },
 };
+
+static void
+assert_ends(const char *text, const char *end)
+{
+	ck_assert_uint_ge(strlen(text), strlen(end));
+	ck_assert_str_eq(text + strlen(text) - strlen(end), end);
+}
 
 START_TEST(assigned)
 {
@@ -341,52 +347,52 @@ START_TEST(assigned)
 	struct root *root;
 	struct err err;
 
-	conf = load("fleet { tls { ca = /a } }\nlimits { names = a }\n" LISTENS
-	    BACKENDS("", "", ""), assignments[_i].assignment, &err);
+	conf = load("league { seal { wax = /a } }\nquota { names = a }\n" LISTENS
+	    STABLES("", "", ""), assignments[_i].assignment, &err);
 	if (assignments[_i].error != NULL) {
 		ck_assert_ptr_null(conf);
-		ck_assert_str_eq(err.text, assignments[_i].error);
+		assert_ends(err.text, assignments[_i].error);
 		return;
 	}
 	ck_assert_msg(conf != NULL, "%s", err.text);
 	root = (struct root *)(void *)conf;
-	ck_assert_str_eq(root->fleet.tls.ca.value, _i == 0 ? "/b" : "/a");
-	ck_assert_int_eq(root->fleet.patience, _i == 1 ? 1000 : 3000);
-	ck_assert_uint_eq(root->backends[1].limits.names.n, _i != 2);
+	ck_assert_str_eq(root->league.seal.wax.value, _i == 0 ? "/b" : "/a");
+	ck_assert_int_eq(root->league.patience, _i == 1 ? 1000 : 3000);
+	ck_assert_uint_eq(root->stables[1].quota.names.n, _i != 2);
 	free_root(root);
 }
 END_TEST
 
 static const struct bad refusals[] = {
-	{ "limits { connections = 101 }", "t.conf:1: connections \"101\": "
+	{ "quota { heads = 101 }", "t.conf:1: heads \"101\": "
 	    "expected a number from 0 to 100" },
-	{ "limits {\nconections = 1 }", "t.conf:2: unknown directive "
-	    "\"conections\"; did you mean \"connections\"?" },
-	{ "connections = 1", "t.conf:1: \"connections\" belongs in a limits "
+	{ "quota {\nhaeds = 1 }", "t.conf:2: unknown directive "
+	    "\"haeds\"; did you mean \"heads\"?" },
+	{ "heads = 1", "t.conf:1: \"heads\" belongs in a quota "
 	    "section" },
-	{ "tls { }", "t.conf:1: \"tls\" belongs in a fleet section" },
-	{ "fleet { limits { } }", "t.conf:1: \"limits\" belongs at the top "
-	    "level or in a backend or server section" },
-	{ "fleet { include(x) }", "t.conf:1: \"include\" belongs at the top "
-	    "level or in a listen or backend section" },
-	{ "backend x", "t.conf:1: expected \"{\" after backend x" },
-	{ "backend { }", "t.conf:1: \"backend\" is a section with a name: "
-	    "expected 'backend \"NAME\" { ... }'" },
-	{ "\nbackend x { }", "t.conf:2: backend \"x\" has no server" },
+	{ "seal { }", "t.conf:1: \"seal\" belongs in a league section" },
+	{ "league { quota { } }", "t.conf:1: \"quota\" belongs at the top "
+	    "level or in a stable or horse section" },
+	{ "league { include(x) }", "t.conf:1: \"include\" belongs at the top "
+	    "level or in a listen or stable section" },
+	{ "stable x", "t.conf:1: expected \"{\" after stable x" },
+	{ "stable { }", "t.conf:1: \"stable\" is a section with a name: "
+	    "expected 'stable \"NAME\" { ... }'" },
+	{ "\nstable x { }", "t.conf:2: stable \"x\" has no horse" },
 	/* twice */
-	{ "limits { strict = no }\nlimits { connections = 2 }\n"
-	    "backend a { limits { strict = no } server u { } }\n"
-	    "limits { strict = no }", "t.conf:4: \"strict\" is set twice; "
+	{ "quota { strict = no }\nquota { heads = 2 }\n"
+	    "stable a { quota { strict = no } horse u { } }\n"
+	    "quota { strict = no }", "t.conf:4: \"strict\" is set twice; "
 	    "first at t.conf:1" },
-	{ "fleet { tls { ca = /a } }\nfleet { tls { ca = /a } }", "t.conf:2: "
-	    "\"ca\" is set twice; first at t.conf:1" },
-	{ "backend a { limits { }\nlimits { } }", "t.conf:2: there are two "
-	    "sections limits; the first is at t.conf:1" },
-	{ LISTEN("a", "") "backend a { server u { } }\n"
-	    "backend b { server u { } }\nbackend a {\nserver v { } }",
+	{ "league { seal { wax = /a } }\nleague { seal { wax = /a } }", "t.conf:2: "
+	    "\"wax\" is set twice; first at t.conf:1" },
+	{ "stable a { quota { }\nquota { } }", "t.conf:2: there are two "
+	    "sections quota; the first is at t.conf:1" },
+	{ LISTEN("a", "") "stable a { horse u { } }\n"
+	    "stable b { horse u { } }\nstable a {\nhorse v { } }",
 	    "t.conf:4: there are two sections \"a\"; the first is at "
 	    "t.conf:2" },
-	{ "backend a {\nserver u { }\nserver v { }\nserver u { limits { } } }",
+	{ "stable a {\nhorse u { }\nhorse v { }\nhorse u { quota { } } }",
 	    "t.conf:4: there are two sections \"u\"; the first is at "
 	    "t.conf:2" },
 };
