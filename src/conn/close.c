@@ -240,28 +240,12 @@ count(const struct conn *c)
 {
 	struct conn_hub *hub = c->hub;
 	struct slot *slot = hub->conf.slot;
-	uint64_t n;
 
 	hub->count--;
 	conn_burst_less(hub);
 	atomic_store_explicit(&slot->connections, hub->count,
 	    memory_order_relaxed);
-	n = atomic_load_explicit(&slot->closes[c->close.reason],
-	    memory_order_relaxed);
-	atomic_store_explicit(&slot->closes[c->close.reason], n + 1,
-	    memory_order_relaxed);
-	slot_add(slot, METRIC_CLOSED, 1);
+	slot_close(slot, c->close.reason);
 	conn_early_count(c);
-	if (conn_is_ready(c))
-		return;
-	switch (c->close.reason) {
-	case CLOSE_CLIENT_ABORT:
-	case CLOSE_HANDSHAKE:
-	case CLOSE_HANDSHAKE_TIMEOUT:
-	case CLOSE_NOT_TLS:
-		slot_add(slot, METRIC_HANDSHAKES_FAILED, 1);
-		break;
-	default:
-		break;
-	}
+	conn_failure_count(c);
 }

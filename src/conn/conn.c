@@ -40,7 +40,7 @@ conn_new(struct conn_hub *hub, const struct listener *listener, int fd,
 
 	slot_add(hub->conf.slot, METRIC_ACCEPTED, 1);
 	if ((c = make(hub, listener, fd, sa, len)) == NULL) {
-		slot_add(hub->conf.slot, METRIC_CLOSED, 1);
+		slot_close(hub->conf.slot, CLOSE_NO_MEMORY);
 		close(fd);
 		return -1;
 	}

@@ -195,6 +195,7 @@ struct conn {
 	struct conn_later later;	/* later.c */
 	bool begun : 1;			/* handshake.c; ops->begin was called */
 	uint8_t first : 2;		/* handshake.c; enum conn_first */
+	uint8_t failure;		/* handshake.c; of CLOSE_HANDSHAKE */
 	uint8_t state;			/* state.c; enum conn_state */
 	_Alignas(max_align_t) uint8_t service_state[];
 };
@@ -378,6 +379,9 @@ void conn_deadline_remove(struct conn *);
 /* timeout.c */
 int64_t conn_timeout_at(const struct conn *);
 void conn_timeout(struct conn *);
+
+/* failure.c: at the end of a connection, did its handshake fail, and why? */
+void conn_failure_count(const struct conn *);
 
 /* log.c */
 void conn_log(struct conn *);

@@ -15,6 +15,7 @@ static void look_at_first(struct conn *);
 static void refuse_hello(struct conn *);
 static void fail(struct conn *);
 static void complete(struct conn *);
+static void count(struct conn *);
 static void cut(struct conn *);
 
 void
@@ -96,6 +97,7 @@ look_at_first(struct conn *c)
 	const struct conn_hub *hub = c->hub;
 
 	c->first = CONN_TLS;
+	slot_add(hub->conf.slot, METRIC_HANDSHAKES_BEGUN, 1);
 	if (hub->in_len > 4 && hub->in[0] & 0x80 && hub->in[2] == 1 &&
 	    (hub->in[3] == 3 || (hub->in[3] == 0 && hub->in[4] == 2)))
 		c->first = CONN_SSLV2;
@@ -113,6 +115,7 @@ refuse_hello(struct conn *c)
 
 	conn_output_put(c, alert, sizeof(alert));
 	conn_set_error(c, "ClientHello larger than %u bytes", CONN_HELLO_MAX);
+	c->failure = FAILURE_PROTOCOL;
 	conn_abort(c, c->first == CONN_NOT_TLS ? CLOSE_NOT_TLS :
 	    CLOSE_HANDSHAKE);
 }
@@ -136,7 +139,7 @@ advance(struct conn *c)
 static void
 fail(struct conn *c)
 {
-	tls_failed(c->ssl);
+	c->failure = tls_failed(c->ssl);
 	if (c->first == CONN_SSLV2)
 		conn_set_error(c, "hello in the form of SSL 2.0");
 	conn_set_ssl_error(c);
@@ -156,18 +159,13 @@ static void
 complete(struct conn *c)
 {
 	const struct conn_ops *ops = c->listener->ops;
-	enum metric m;
 
 	if (!c->begun)
 		conn_begin(c);
 	if (c->state != CONN_HANDSHAKE)
 		return;
-	m = SSL_session_reused(c->ssl) ? METRIC_HANDSHAKES_RESUMED :
-	    METRIC_HANDSHAKES_FULL;
-	slot_add(c->hub->conf.slot, m, 1);
-	if (tls_ticket_too_large(c->ssl))
-		slot_add(c->hub->conf.slot, METRIC_TICKETS_TOO_LARGE, 1);
 	c->handshake_us = c->hub->now - c->started;
+	count(c);
 	conn_move(c, CONN_OPEN);
 	conn_input_fruitful(c);
 	c->hub->only_tickets = SSL_version(c->ssl) >= TLS1_3_VERSION;
@@ -177,6 +175,25 @@ complete(struct conn *c)
 		conn_finish(c);
 	if (c->hub->draining && c->state == CONN_OPEN && ops->drain != NULL)
 		ops->drain(c);
+}
+
+static void
+count(struct conn *c)
+{
+	static const enum histogram_id histograms[] = {
+		[TLS_RESUMED_FULL] = HISTOGRAM_HANDSHAKE_FULL,
+		[TLS_RESUMED_ID] = HISTOGRAM_HANDSHAKE_ID,
+		[TLS_RESUMED_TICKET] = HISTOGRAM_HANDSHAKE_TICKET,
+		[TLS_RESUMED_STATEFUL] = HISTOGRAM_HANDSHAKE_STATEFUL,
+	};
+	struct slot *slot = c->hub->conf.slot;
+	enum tls_resumed how = tls_resumed(c->ssl);
+
+	slot_add(slot, how == TLS_RESUMED_FULL ? METRIC_HANDSHAKES_FULL :
+	    METRIC_HANDSHAKES_RESUMED, 1);
+	histogram_add(&slot->histograms[histograms[how]], c->handshake_us);
+	if (tls_ticket_too_large(c->ssl))
+		slot_add(slot, METRIC_TICKETS_TOO_LARGE, 1);
 }
 
 static void

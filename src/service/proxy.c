@@ -42,7 +42,7 @@ static void leg_broken(void *);
 static void leg_input(void *);
 
 static bool call_backend(struct conn *);
-static void note(struct conn *);
+static int64_t note(struct conn *);
 static void report_failure(struct conn *);
 static void send_header(struct conn *);
 static void greet(struct conn *, const uint8_t *, size_t);
@@ -228,24 +228,30 @@ static void
 leg_connected(void *user)
 {
 	int64_t keepalive = conn_listener(user)->conf->backend_keepalive;
+	struct slot *slot = conn_hub_slot(conn_hub(user));
 	const struct proxy *p = conn_state(user);
 
-	slot_add(conn_hub_slot(conn_hub(user)), METRIC_BACKEND_CONNECTS, 1);
-	note(user);
+	slot_add(slot, METRIC_BACKEND_CONNECTS, 1);
+	histogram_add(&slot->histograms[HISTOGRAM_BACKEND_CONNECT],
+	    note(user));
 	if (keepalive > 0)
 		conn_rest(user, keepalive);
 	if (leg_waits(&p->leg) == 0 && p->flags & PROXY_F_CLIENT_END)
 		proxy_end_to_backend(user);
 }
 
-/* For the log: which backend, how long it took, how many had failed. */
-static void
+/*
+ * For the log: which backend, how long it took, how many had failed. Returns
+ * the time.
+ */
+static int64_t
 note(struct conn *c)
 {
 	const struct proxy *p = conn_state(c);
+	int64_t us = leg_connect_us(&p->leg);
 
-	conn_set_backend(c, leg_backend(&p->leg), leg_connect_us(&p->leg),
-	    leg_refusals(&p->leg));
+	conn_set_backend(c, leg_backend(&p->leg), us, leg_refusals(&p->leg));
+	return us;
 }
 
 static void
@@ -260,7 +266,7 @@ leg_failed(void *user)
 {
 	const struct proxy *p = conn_state(user);
 
-	note(user);
+	(void)note(user);
 	conn_set_error(user, "%s", strerror(leg_error(&p->leg)));
 	conn_resume(user);
 	if (p->flags & PROXY_F_READY)

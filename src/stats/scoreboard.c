@@ -45,6 +45,8 @@ struct shared {
 struct retired {
 	_Alignas(64) _Atomic uint64_t metrics[METRIC_COUNT];
 	_Atomic uint64_t closes[CLOSE_REASON_COUNT];
+	_Atomic uint64_t failures[HANDSHAKE_FAILURE_COUNT];
+	struct histogram histograms[HISTOGRAM_COUNT];
 };
 
 struct owner {
@@ -69,7 +71,11 @@ static bool board_file_fits(const struct scoreboard *, int);
 static int board_map(struct scoreboard *);
 static uint64_t board_layout(const struct scoreboard *);
 static uint64_t hash(uint64_t, const void *, size_t);
+static uint64_t hash_name(uint64_t, const char *);
+static void slot_settle(struct slot *);
 static void slot_clear(struct slot *);
+static void add_histograms(struct totals *, const struct histogram *);
+static void move_histograms(struct histogram *, const struct histogram *);
 static void add(uint64_t *, const _Atomic uint64_t *, size_t);
 static void move(_Atomic uint64_t *, const _Atomic uint64_t *, size_t);
 
@@ -199,19 +205,29 @@ static uint64_t
 board_layout(const struct scoreboard *sb)
 {
 	const size_t sizes[] = { sb->nslots, sb->nworkers, METRIC_COUNT,
-		CLOSE_REASON_COUNT, sizeof(struct shared),
+		CLOSE_REASON_COUNT, HANDSHAKE_FAILURE_COUNT, HISTOGRAM_COUNT,
+		HISTOGRAM_FIRST, HISTOGRAM_BUCKETS, sizeof(struct shared),
 		sizeof(struct slot), sizeof(struct retired) };
-	const char *name;
 	uint64_t h;
 	int i;
 
 	h = hash(0xcbf29ce484222325, sizes, sizeof(sizes));
-	for (i = 0; i < METRIC_COUNT + CLOSE_REASON_COUNT; i++) {
-		name = i < METRIC_COUNT ? metric_name((enum metric)i) :
-		    close_reason_name((enum close_reason)(i - METRIC_COUNT));
-		h = hash(h, name, strlen(name) + 1);
-	}
+	for (i = 0; i < METRIC_COUNT; i++)
+		h = hash_name(h, metric_name((enum metric)i));
+	for (i = 0; i < CLOSE_REASON_COUNT; i++)
+		h = hash_name(h, close_reason_name((enum close_reason)i));
+	for (i = 0; i < HANDSHAKE_FAILURE_COUNT; i++)
+		h = hash_name(h,
+		    handshake_failure_name((enum handshake_failure)i));
+	for (i = 0; i < HISTOGRAM_COUNT; i++)
+		h = hash_name(h, histogram_name((enum histogram_id)i));
 	return h;
+}
+
+static uint64_t
+hash_name(uint64_t h, const char *name)
+{
+	return hash(h, name, strlen(name) + 1);
 }
 
 /* FNV-1a */
@@ -267,8 +283,11 @@ scoreboard_release(struct scoreboard *sb, struct slot *s)
 	struct owner *o = &sb->owners[scoreboard_slot_number(sb, s)];
 	struct retired *r = &sb->retired[o->worker];
 
+	slot_settle(s);
 	move(r->metrics, s->metrics, METRIC_COUNT);
 	move(r->closes, s->closes, CLOSE_REASON_COUNT);
+	move(r->failures, s->failures, HANDSHAKE_FAILURE_COUNT);
+	move_histograms(r->histograms, s->histograms);
 	slot_clear(s);
 	o->in_use = false;
 }
@@ -287,6 +306,8 @@ scoreboard_sum(const struct scoreboard *sb, unsigned worker, struct totals *t)
 		r = &sb->retired[i];
 		add(t->metrics, r->metrics, METRIC_COUNT);
 		add(t->closes, r->closes, CLOSE_REASON_COUNT);
+		add(t->failures, r->failures, HANDSHAKE_FAILURE_COUNT);
+		add_histograms(t, r->histograms);
 	}
 	for (i = 0; i < sb->nslots; i++) {
 		s = &sb->slots[i];
@@ -296,7 +317,34 @@ scoreboard_sum(const struct scoreboard *sb, unsigned worker, struct totals *t)
 			continue;
 		add(t->metrics, s->metrics, METRIC_COUNT);
 		add(t->closes, s->closes, CLOSE_REASON_COUNT);
+		add(t->failures, s->failures, HANDSHAKE_FAILURE_COUNT);
 		add(&t->connections, &s->connections, 1);
+		add_histograms(t, s->histograms);
+	}
+}
+
+/* Nothing that was begun is without an end. Nobody else writes here now. */
+static void
+slot_settle(struct slot *s)
+{
+	uint64_t begun, ended;
+	int i;
+
+	for (i = 0, ended = 0; i < CLOSE_REASON_COUNT; i++)
+		ended += s->closes[i];
+	begun = s->metrics[METRIC_ACCEPTED];
+	if (begun > ended) {
+		s->closes[CLOSE_WORKER_DIED] += begun - ended;
+		s->metrics[METRIC_CLOSED] = begun;
+	}
+	for (i = 0, ended = 0; i < HANDSHAKE_FAILURE_COUNT; i++)
+		ended += s->failures[i];
+	ended += s->metrics[METRIC_HANDSHAKES_FULL] +
+	    s->metrics[METRIC_HANDSHAKES_RESUMED];
+	begun = s->metrics[METRIC_HANDSHAKES_BEGUN];
+	if (begun > ended) {
+		s->failures[FAILURE_WORKER_DIED] += begun - ended;
+		s->metrics[METRIC_HANDSHAKES_FAILED] += begun - ended;
 	}
 }
 
@@ -309,8 +357,11 @@ slot_clear(struct slot *s)
 		s->metrics[i] = 0;
 	for (i = 0; i < CLOSE_REASON_COUNT; i++)
 		s->closes[i] = 0;
+	for (i = 0; i < HANDSHAKE_FAILURE_COUNT; i++)
+		s->failures[i] = 0;
 	s->connections = 0;
 	s->beats = 0;
+	memset(s->histograms, 0, sizeof(s->histograms));
 }
 
 static void
@@ -329,4 +380,27 @@ move(_Atomic uint64_t *to, const _Atomic uint64_t *from, size_t n)
 
 	for (i = 0; i < n; i++)
 		to[i] += from[i];
+}
+
+static void
+add_histograms(struct totals *t, const struct histogram *from)
+{
+	size_t i;
+
+	for (i = 0; i < HISTOGRAM_COUNT; i++) {
+		add(&t->histograms[i].sum, &from[i].sum, 1);
+		add(t->histograms[i].buckets, from[i].buckets,
+		    HISTOGRAM_BUCKETS);
+	}
+}
+
+static void
+move_histograms(struct histogram *to, const struct histogram *from)
+{
+	size_t i;
+
+	for (i = 0; i < HISTOGRAM_COUNT; i++) {
+		move(&to[i].sum, &from[i].sum, 1);
+		move(to[i].buckets, from[i].buckets, HISTOGRAM_BUCKETS);
+	}
 }

@@ -17,9 +17,10 @@
 #include <sys/types.h>
 
 #include "base/err.h"
+#include "stats/histogram.h"
 
 enum metric {
-#define X(ID, name, doc) METRIC_##ID,
+#define X(ID, name, family, doc) METRIC_##ID,
 #include "stats/metrics.def"
 #undef X
 	METRIC_COUNT
@@ -32,11 +33,27 @@ enum close_reason {
 	CLOSE_REASON_COUNT
 };
 
+enum handshake_failure {
+#define X(ID, name, alert, doc) FAILURE_##ID,
+#include "stats/handshake_failure.def"
+#undef X
+	HANDSHAKE_FAILURE_COUNT
+};
+
+enum histogram_id {
+#define X(ID, name, kind, doc) HISTOGRAM_##ID,
+#include "stats/histograms.def"
+#undef X
+	HISTOGRAM_COUNT
+};
+
 struct slot {
 	_Alignas(64) _Atomic uint64_t metrics[METRIC_COUNT];
 	_Atomic uint64_t closes[CLOSE_REASON_COUNT];
+	_Atomic uint64_t failures[HANDSHAKE_FAILURE_COUNT];
 	_Atomic uint64_t connections; /* open now */
 	_Atomic uint64_t beats; /* counts while the worker's loop turns */
+	struct histogram histograms[HISTOGRAM_COUNT];
 };
 
 #define SLOT_BEAT_MS 250
@@ -82,14 +99,23 @@ struct slot *scoreboard_take(struct scoreboard *, unsigned worker);
 struct slot *scoreboard_keep(struct scoreboard *, unsigned number,
     unsigned worker);
 
-/* After waitpid: add the counters to their worker's, free the slot. */
+/*
+ * After waitpid: add the counters to their worker's, free the slot. What the
+ * process had in hand when it died counts as ended by that: connections that
+ * were accepted and not closed, handshakes that had begun.
+ */
 void scoreboard_release(struct scoreboard *, struct slot *);
 
 /* What a worker number has counted, living and dead processes together. */
 struct totals {
 	uint64_t metrics[METRIC_COUNT];
 	uint64_t closes[CLOSE_REASON_COUNT];
+	uint64_t failures[HANDSHAKE_FAILURE_COUNT];
 	uint64_t connections;
+	struct histogram_totals {
+		uint64_t sum; /* µs */
+		uint64_t buckets[HISTOGRAM_BUCKETS];
+	} histograms[HISTOGRAM_COUNT];
 };
 
 /* SCOREBOARD_ALL: all workers together. */
@@ -100,6 +126,8 @@ void scoreboard_sum(const struct scoreboard *, unsigned worker,
 /* As the .def tables have them; "?" for what is not in them. */
 const char *metric_name(enum metric);
 const char *close_reason_name(enum close_reason);
+const char *handshake_failure_name(enum handshake_failure);
+const char *histogram_name(enum histogram_id); /* "name kind" */
 
 static inline void
 slot_add(struct slot *s, enum metric m, uint64_t n)
@@ -108,6 +136,28 @@ slot_add(struct slot *s, enum metric m, uint64_t n)
 
 	v = atomic_load_explicit(&s->metrics[m], memory_order_relaxed);
 	atomic_store_explicit(&s->metrics[m], v + n, memory_order_relaxed);
+}
+
+/* A connection has ended. */
+static inline void
+slot_close(struct slot *s, enum close_reason reason)
+{
+	uint64_t v;
+
+	v = atomic_load_explicit(&s->closes[reason], memory_order_relaxed);
+	atomic_store_explicit(&s->closes[reason], v + 1, memory_order_relaxed);
+	slot_add(s, METRIC_CLOSED, 1);
+}
+
+/* A handshake that had begun has failed. */
+static inline void
+slot_failure(struct slot *s, enum handshake_failure f)
+{
+	uint64_t v;
+
+	v = atomic_load_explicit(&s->failures[f], memory_order_relaxed);
+	atomic_store_explicit(&s->failures[f], v + 1, memory_order_relaxed);
+	slot_add(s, METRIC_HANDSHAKES_FAILED, 1);
 }
 
 static inline uint64_t

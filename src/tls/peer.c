@@ -66,13 +66,13 @@ tls_peer(const SSL *ssl)
  * OpenSSL chooses a version after the ClientHello callback. When it finds none
  * its SSL has the one that the client named for older servers.
  */
-void
+enum handshake_failure
 tls_failed(SSL *ssl)
 {
 	struct tls_peer *peer = tls_peer(ssl);
 
 	if (peer == NULL)
-		return;
+		return tls_failure(NULL);
 	switch (ERR_GET_REASON(ERR_peek_error())) {
 	case SSL_R_UNSUPPORTED_PROTOCOL:
 	case SSL_R_UNKNOWN_PROTOCOL:
@@ -87,6 +87,7 @@ tls_failed(SSL *ssl)
 		break;
 	}
 	tls_early_failed(peer);
+	return tls_failure(peer);
 }
 
 const char *

@@ -16,6 +16,7 @@
 
 #include "base/err.h"
 #include "conf/conf.h"
+#include "stats/scoreboard.h"
 
 struct tlscache;
 struct tlscache_keys;
@@ -45,6 +46,17 @@ struct tls_front *tls_front_new(const struct conf_listen *,
 int tls_front_load(struct tls_front *, struct err *);
 /* At any time. NULL is allowed. */
 void tls_front_free(struct tls_front *);
+
+/*
+ * Until when section i of a loaded front is good, in seconds since 1970. False
+ * when there is no such section.
+ */
+struct tls_dates {
+	int64_t not_after; /* the certificate; 0: cannot be read */
+	int64_t chain_end; /* what ends first of all in its file */
+	int64_t crl_due;   /* the first list of revoked ones; 0: none */
+};
+bool tls_front_dates(const struct tls_front *, size_t i, struct tls_dates *);
 
 /*
  * In a worker: whose sessions these are, noted in every session made here
@@ -111,9 +123,9 @@ const char *tls_server_name(const SSL *);
 
 /*
  * To be called when a handshake has failed, before the error is taken from
- * OpenSSL's queue.
+ * OpenSSL's queue: what counts as the reason.
  */
-void tls_failed(SSL *);
+enum handshake_failure tls_failed(SSL *);
 
 /* "TLSv1.3" as soon as the version is settled; "-" before, or without one. */
 const char *tls_negotiated(const SSL *);

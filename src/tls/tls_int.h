@@ -191,6 +191,9 @@ void tls_alpn_list(struct tls_front *, const struct conf_strs *);
 int tls_alpn_cb(SSL *, const unsigned char **, unsigned char *,
     const unsigned char *, unsigned, void *front);
 
+/* failure.c: the reason in OpenSSL's queue; peer may be NULL */
+enum handshake_failure tls_failure(const struct tls_peer *);
+
 /* note.c: who made a session and how long it may live on */
 int tls_note_read_cb(SSL *, int *alert, void *front);
 int tls_note_ticket_cb(SSL *, void *front);

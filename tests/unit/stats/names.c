@@ -19,12 +19,19 @@ any_close_reason(int i)
 	return close_reason_name((enum close_reason)i);
 }
 
+static const char *
+any_failure(int i)
+{
+	return handshake_failure_name((enum handshake_failure)i);
+}
+
 static const struct {
 	const char *(*name)(int);
 	int count;
 } tables[] = {
 	{ any_metric, METRIC_COUNT },
 	{ any_close_reason, CLOSE_REASON_COUNT },
+	{ any_failure, HANDSHAKE_FAILURE_COUNT },
 };
 
 START_TEST(test_words)
@@ -67,8 +74,8 @@ names_suite(void)
 
 	s = suite_create("names");
 	tc = tcase_create("names");
-	tcase_add_loop_test(tc, test_words, 0, 2);
-	tcase_add_loop_test(tc, test_outside, 0, 2);
+	tcase_add_loop_test(tc, test_words, 0, 3);
+	tcase_add_loop_test(tc, test_outside, 0, 3);
 	tcase_add_test(tc, test_rows);
 	suite_add_tcase(s, tc);
 	return s;

@@ -150,6 +150,59 @@ START_TEST(test_release)
 }
 END_TEST
 
+/* What a process had in hand when it died has an end, and one only. */
+START_TEST(test_release_in_hand)
+{
+	struct slot *s;
+	struct totals t;
+
+	s = scoreboard_take(sb, 1);
+	slot_add(s, METRIC_ACCEPTED, 10);
+	slot_add(s, METRIC_HANDSHAKES_BEGUN, 8);
+	slot_add(s, METRIC_HANDSHAKES_FULL, 3);
+	slot_add(s, METRIC_HANDSHAKES_RESUMED, 2);
+	slot_failure(s, FAILURE_CIPHER);
+	slot_close(s, CLOSE_HANDSHAKE);
+	slot_close(s, CLOSE_DONE);
+	scoreboard_release(sb, s);
+	scoreboard_sum(sb, 1, &t);
+	ck_assert_uint_eq(t.closes[CLOSE_WORKER_DIED], 8);
+	ck_assert_uint_eq(t.metrics[METRIC_CLOSED], 10);
+	ck_assert_uint_eq(t.failures[FAILURE_WORKER_DIED], 2);
+	ck_assert_uint_eq(t.failures[FAILURE_CIPHER], 1);
+	ck_assert_uint_eq(t.metrics[METRIC_HANDSHAKES_FAILED], 3);
+	/* And a process that has ended everything leaves nothing. */
+	s = scoreboard_take(sb, 1);
+	slot_add(s, METRIC_ACCEPTED, 1);
+	slot_close(s, CLOSE_DONE);
+	scoreboard_release(sb, s);
+	scoreboard_sum(sb, 1, &t);
+	ck_assert_uint_eq(t.closes[CLOSE_WORKER_DIED], 8);
+	ck_assert_uint_eq(t.metrics[METRIC_CLOSED], 11);
+}
+END_TEST
+
+START_TEST(test_histograms)
+{
+	struct slot *a, *b;
+	struct totals t;
+
+	a = scoreboard_take(sb, 0);
+	b = scoreboard_take(sb, 1);
+	histogram_add(&a->histograms[HISTOGRAM_HANDSHAKE_ID], 100);
+	histogram_add(&b->histograms[HISTOGRAM_HANDSHAKE_ID], 70);
+	histogram_add(&b->histograms[HISTOGRAM_HANDSHAKE_ID], 100);
+	scoreboard_release(sb, b);
+	scoreboard_sum(sb, SCOREBOARD_ALL, &t);
+	ck_assert_uint_eq(t.histograms[HISTOGRAM_HANDSHAKE_ID].sum, 270);
+	ck_assert_uint_eq(t.histograms[HISTOGRAM_HANDSHAKE_ID].buckets[2], 2);
+	ck_assert_uint_eq(t.histograms[HISTOGRAM_HANDSHAKE_ID].buckets[1], 1);
+	ck_assert_uint_eq(t.histograms[HISTOGRAM_HANDSHAKE_FULL].sum, 0);
+	b = scoreboard_take(sb, 1);
+	ck_assert_uint_eq(b->histograms[HISTOGRAM_HANDSHAKE_ID].sum, 0);
+}
+END_TEST
+
 /* A worker that writes nonsense must not lead the master astray. */
 START_TEST(test_scribble)
 {
@@ -304,6 +357,8 @@ scoreboard_suite(void)
 	tcase_add_test(tc, test_take_no_such_worker);
 	tcase_add_test(tc, test_sum);
 	tcase_add_test(tc, test_release);
+	tcase_add_test(tc, test_release_in_hand);
+	tcase_add_test(tc, test_histograms);
 	tcase_add_test(tc, test_scribble);
 	tcase_add_test(tc, test_processes);
 #ifdef HAVE_MEMFD_CREATE

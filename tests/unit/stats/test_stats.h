@@ -5,6 +5,7 @@
 
 #include <check.h>
 
+Suite *histogram_suite(void);
 Suite *names_suite(void);
 Suite *scoreboard_suite(void);
 
