@@ -95,7 +95,7 @@ write_all(FILE *fp, const struct master *m)
 	fprintf(fp, "restarts");
 	for (i = 0; i < m->nrestarts; i++)
 		fprintf(fp, " %u", m->restarts[i]);
-	fputc('\n', fp);
+	fprintf(fp, "\nreloads %u %u\n", m->reloads[0], m->reloads[1]);
 	TAILQ_FOREACH(b, &m->sockets, entry)
 		write_socket(fp, b);
 	TAILQ_FOREACH(g, &m->generations, entry)

@@ -48,6 +48,7 @@ static bool read_scoreboard(struct reader *);
 static bool read_pidfile(struct reader *);
 static bool read_control(struct reader *);
 static bool read_restarts(struct reader *);
+static bool read_reloads(struct reader *);
 static bool read_socket(struct reader *);
 static bool read_generation(struct reader *);
 static bool read_worker(struct reader *);
@@ -71,6 +72,7 @@ static const struct {
 	{ "pidfile", read_pidfile },
 	{ "control", read_control },
 	{ "restarts", read_restarts },
+	{ "reloads", read_reloads },
 	{ "socket", read_socket },
 	{ "generation", read_generation },
 	{ "worker", read_worker },
@@ -239,6 +241,18 @@ read_restarts(struct reader *r)
 		    sizeof(*m->restarts));
 		m->restarts[m->nrestarts++] = (unsigned)n;
 	}
+	return true;
+}
+
+static bool
+read_reloads(struct reader *r)
+{
+	int64_t ok, failed;
+
+	if (!number(r, 0, UINT_MAX, &ok) || !number(r, 0, UINT_MAX, &failed))
+		return false;
+	r->master->reloads[0] = (unsigned)ok;
+	r->master->reloads[1] = (unsigned)failed;
 	return true;
 }
 

@@ -154,6 +154,7 @@ struct master {
 	struct ctl_worker *view_workers;
 	int64_t reload_time; /* clock_wall() of the last one; 0: none */
 	bool reload_failed;
+	unsigned reloads[2]; /* [0] that went well, [1] that failed */
 	char reload_error[1024];
 	int64_t line_time; /* of the last line about the cache */
 	struct tlscache_stat line_stat;

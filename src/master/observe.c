@@ -23,6 +23,7 @@
 static struct ctl_options options_of(const struct conf *);
 static void view_cb(void *, struct ctl_view *);
 static void view_workers(struct master *, struct ctl_view *);
+static bool view_certificate_cb(void *, size_t, struct ctl_certificate *);
 static enum worker_state process_state(const struct process *);
 
 int
@@ -97,6 +98,7 @@ observe_reload(struct master *m, const char *error)
 {
 	m->reload_time = clock_wall();
 	m->reload_failed = error != NULL;
+	m->reloads[m->reload_failed]++;
 	snprintf(m->reload_error, sizeof(m->reload_error), "%s",
 	    error != NULL ? error : "");
 }
@@ -118,6 +120,10 @@ view_cb(void *arg, struct ctl_view *view)
 	view->cache = m->sessions;
 	view->keys = m->keys;
 	view->scoreboard = m->scoreboard;
+	view->reloads_ok = m->reloads[0];
+	view->reloads_failed = m->reloads[1];
+	view->certificate = view_certificate_cb;
+	view->arg = m;
 	view_workers(m, view);
 }
 
@@ -159,6 +165,35 @@ view_workers(struct master *m, struct ctl_view *view)
 	}
 	view->workers = m->view_workers;
 	view->nworkers = (size_t)(w - m->view_workers);
+}
+
+/* A generation that the program before has made has its certificates there. */
+static bool
+view_certificate_cb(void *arg, size_t i, struct ctl_certificate *c)
+{
+	const struct master *m = arg;
+	const struct generation *g = m->current;
+	const struct conf_listen *listen;
+	struct tls_dates dates;
+	size_t k;
+
+	for (k = 0; g != NULL && k < g->nlisteners; k++) {
+		listen = g->listeners[k].conf;
+		if (i >= listen->ncertificates) {
+			i -= listen->ncertificates;
+			continue;
+		}
+		if (!tls_front_dates(g->listeners[k].tls, i, &dates))
+			return false;
+		c->listener = listen->name;
+		c->title = listen->certificates[i].title;
+		c->chain = listen->certificates[i].chain.value;
+		c->not_after = dates.not_after;
+		c->chain_end = dates.chain_end;
+		c->crl_due = dates.crl_due;
+		return true;
+	}
+	return false;
 }
 
 static enum worker_state

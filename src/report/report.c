@@ -8,8 +8,8 @@
 
 #include <tlscache.h>
 
-#include "report/report.h"
 #include "report/form.h"
+#include "report/report_int.h"
 
 static void put_daemon(struct form *, const struct ctl_view *);
 static void put_workers(struct form *, const struct ctl_view *);
@@ -18,11 +18,6 @@ static void put_cache(struct form *, const struct tlscache_stat *);
 static void put_ticket_keys(struct form *, const struct ctl_view *,
     const struct tlscache_keys_stat *);
 static void put_resumption(struct form *, const struct ctl_view *);
-static const char *reload_verdict(const struct ctl_view *);
-static const char *worker_state_name(enum worker_state);
-static int64_t seconds_since(const struct ctl_view *, int64_t);
-static uint64_t slot_connections(const struct slot *);
-static uint64_t slot_metric(const struct slot *, enum metric);
 static uint64_t handshakes(const struct totals *);
 static int64_t evicted_age_mean(const struct tlscache_stat *);
 static int64_t evicted_age_min(const struct tlscache_stat *);
@@ -130,21 +125,14 @@ static void
 put_resumption(struct form *f, const struct ctl_view *v)
 {
 	struct totals totals, *t;
-	uint64_t number, next;
-	size_t i;
+	uint64_t number;
 
 	t = &totals;
 #define RESUMPTION(key, KIND, width, heading, ...) \
 	form_heading(f, width, heading);
 #include "report/fields.def"
-	for (next = 0;; next = number + 1) {
-		number = UINT64_MAX;
-		for (i = 0; i < v->nworkers; i++)
-			if (v->workers[i].number >= next &&
-			    v->workers[i].number < number)
-				number = v->workers[i].number;
-		if (number == UINT64_MAX)
-			return;
+	for (number = view_number(v, 0); number < UINT64_MAX;
+	     number = view_number(v, number + 1)) {
 		scoreboard_sum(v->scoreboard, (unsigned)number, t);
 		form_row_begin(f);
 #define RESUMPTION(key, KIND, width, heading, ...) \
@@ -152,57 +140,6 @@ put_resumption(struct form *f, const struct ctl_view *v)
 #include "report/fields.def"
 		form_row_end(f);
 	}
-}
-
-static const char *
-reload_verdict(const struct ctl_view *v)
-{
-	switch (v->reload) {
-	case CTL_RELOAD_NEVER:
-		return NULL;
-	case CTL_RELOAD_OK:
-		return "ok";
-	case CTL_RELOAD_FAILED:
-		return "failed";
-	}
-	return NULL;
-}
-
-static const char *
-worker_state_name(enum worker_state state)
-{
-	static const char *const names[WORKER_STATE_COUNT] = {
-#define X(ID, name, doc) [WORKER_##ID] = name,
-#include "report/worker_state.def"
-#undef X
-	};
-
-	return names[state];
-}
-
-/* The clock may have been set back since. */
-static int64_t
-seconds_since(const struct ctl_view *v, int64_t then)
-{
-	if (then == 0)
-		return -1;
-	return v->now > then ? v->now - then : 0;
-}
-
-static uint64_t
-slot_connections(const struct slot *slot)
-{
-	if (slot == NULL)
-		return 0;
-	return atomic_load_explicit(&slot->connections, memory_order_relaxed);
-}
-
-static uint64_t
-slot_metric(const struct slot *slot, enum metric m)
-{
-	if (slot == NULL)
-		return 0;
-	return atomic_load_explicit(&slot->metrics[m], memory_order_relaxed);
 }
 
 static uint64_t

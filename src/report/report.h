@@ -28,6 +28,9 @@ int report_status(FILE *, enum report_form, const struct ctl_view *)
     __attribute__((warn_unused_result));
 int report_sessions(FILE *, enum report_form, const struct ctl_view *)
     __attribute__((warn_unused_result));
+/* In Prometheus' text format, whatever the form. */
+int report_metrics(FILE *, enum report_form, const struct ctl_view *)
+    __attribute__((warn_unused_result));
 
 /* The time that a line in the log is about. */
 struct report_period {

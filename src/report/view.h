@@ -35,6 +35,15 @@ struct ctl_worker {
 	const struct slot *slot; /* what it counts; NULL: no process */
 };
 
+/* What a certificate { } section serves. Strings are the master's. */
+struct ctl_certificate {
+	const char *listener, *title;
+	const char *chain; /* the file */
+	int64_t not_after; /* of its first certificate */
+	int64_t chain_end; /* of the certificate in the file that ends first */
+	int64_t crl_due;   /* when the first list is to be replaced; 0: none */
+};
+
 enum ctl_reload {
 	CTL_RELOAD_NEVER,
 	CTL_RELOAD_OK,
@@ -50,6 +59,7 @@ struct ctl_view {
 	const char *conf_path;
 	unsigned generation;
 	enum ctl_reload reload;
+	unsigned reloads_ok, reloads_failed;
 	int64_t reload_time;
 	const char *reload_error; /* NULL unless it failed */
 	const struct ctl_worker *workers;
@@ -57,6 +67,9 @@ struct ctl_view {
 	const struct tlscache *cache;	  /* NULL: none */
 	const struct tlscache_keys *keys; /* the same */
 	const struct scoreboard *scoreboard;
+	/* Certificate i of those in use; false: there are no more. */
+	bool (*certificate)(void *arg, size_t i, struct ctl_certificate *);
+	void *arg;
 };
 
 #endif

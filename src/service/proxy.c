@@ -311,7 +311,7 @@ proxy_leg_close(struct conn *c)
 	struct proxy *p = conn_state(c);
 
 	if (leg_is_connecting(&p->leg))
-		note(c);
+		(void)note(c);
 	leg_close(&p->leg);
 	conn_resume(c);
 }

@@ -142,6 +142,8 @@ START_TEST(all_comes_along)
 	old.nrestarts = 3;
 	old.restarts = xcalloc(3, sizeof(*old.restarts));
 	old.restarts[2] = 9;
+	old.reloads[0] = 11;
+	old.reloads[1] = 12;
 	g = generation_add(11, true);
 	p = process_add(g, 1, PID_GONE);
 	p->child.killed = true;
@@ -162,6 +164,8 @@ START_TEST(all_comes_along)
 	ck_assert_uint_eq(new.last_generation, 12);
 	ck_assert_uint_eq(new.nrestarts, 3);
 	ck_assert_uint_eq(new.restarts[2], 9);
+	ck_assert_uint_eq(new.reloads[0], 11);
+	ck_assert_uint_eq(new.reloads[1], 12);
 
 	a = TAILQ_FIRST(&old.sockets);
 	TAILQ_FOREACH(b, &new.sockets, entry) {
@@ -278,6 +282,7 @@ static const struct {
 	{ HEAD GENERATION "\nworker 0 3 77 -1 0 0 1 0\n", NULL },
 	{ HEAD GENERATION "\nworker 1 3 77 -1 0 0 1 0\n", NULL },
 	{ HEAD GENERATION "\nrestarts 1 2 -3\n", "\"restarts\"" },
+	{ HEAD GENERATION "\nreloads 1\n", "\"reloads\"" },
 	{ HEAD GENERATION "\nstarted 1\n", "\"started\"" },
 	{ HEAD GENERATION "\nstarted 99999999999999999999 1\n", "\"started\"" },
 };

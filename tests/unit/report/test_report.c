@@ -27,6 +27,7 @@ main(void)
 
 	runner = srunner_create(report_suite());
 	srunner_add_suite(runner, report_line_suite());
+	srunner_add_suite(runner, prometheus_suite());
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);
 	srunner_free(runner);

@@ -19,5 +19,6 @@ struct tlscache_keys {
 
 Suite *report_suite(void);
 Suite *report_line_suite(void);
+Suite *prometheus_suite(void);
 
 #endif
