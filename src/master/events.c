@@ -136,7 +136,8 @@ upkeep_event_cb(evutil_socket_t fd, short what, void *arg)
 {
 	struct master *m = arg;
 
-	keys_tick(m);
+	if (m->current != NULL)
+		tls_keys_rotate(m->keys, m->current->conf);
 	children_overdue(&m->children);
 	making_names(m);
 	observe_tick(m);

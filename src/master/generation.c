@@ -23,7 +23,6 @@
 
 static int prepare(struct generation *, struct err *);
 static void limit_connections(struct generation *);
-static int check_keys(const struct conf *, struct err *);
 static int take_ids(struct generation *, struct err *);
 static int get_cache(struct generation *, struct err *);
 static void cache_unref(struct cache *);
@@ -175,7 +174,7 @@ prepare(struct generation *g, struct err *err)
 		if (logfile_open(g, err) == -1)
 			return -1;
 	}
-	if (check_keys(g->conf, err) == -1 ||
+	if (tls_keys_check(g->conf, err) == -1 ||
 	    conf_check_chroot(g->conf, err) == -1 || take_ids(g, err) == -1 ||
 	    get_cache(g, err) == -1)
 		return -1;
@@ -199,26 +198,6 @@ limit_connections(struct generation *g)
 		    "at most; raise the limit (LimitNOFILE= of systemd, "
 		    "ulimit -n)", conf->worker_connections,
 		    conf_files(conf), limit, g->connections);
-}
-
-/*
- * The ring of keys is shared with the generation that serves and changes when
- * this one does; until then a ring of its own says whether it can.
- */
-static int
-check_keys(const struct conf *conf, struct err *err)
-{
-	struct tlscache_keys *keys;
-	int error, r;
-
-	error = tlscache_keys_open(&keys, conf->ticket_rotate / 1000,
-	    conf->session_timeout / 1000, clock_wall());
-	if (error != TLSCACHE_OK)
-		return err_set(err, NULL, "ticket keys: %s",
-		    tls_cache_reason(error));
-	r = tls_keys_load(keys, conf, err);
-	tlscache_keys_close(keys);
-	return r;
 }
 
 /* Whom the workers become, as lookup.c has found it. */

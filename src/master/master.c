@@ -119,7 +119,7 @@ open_shared(struct master *m, const struct conf *conf, struct err *err)
 {
 	int error;
 
-	error = keys_open(m, conf);
+	error = tls_keys_open(&m->keys, conf);
 	if (error != TLSCACHE_OK && error != TLSCACHE_E_INVAL)
 		return err_set(err, NULL, "ticket keys: %s",
 		    tls_cache_reason(error));

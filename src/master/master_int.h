@@ -301,15 +301,6 @@ enum heartbeat_news {
 enum heartbeat_news heartbeat_look(struct heartbeat *, uint64_t beats,
     bool ready);
 
-/* keys.c */
-
-/* Make a ring of ticket keys. TLSCACHE_OK, or what failed. */
-int keys_open(struct master *, const struct conf *);
-/* What the configuration says of ticket keys goes into the ring. */
-void keys_follow(struct master *);
-/* Once a second. */
-void keys_tick(struct master *);
-
 /* making.c */
 
 /* What all workers together may take to be ready, in milliseconds. */

@@ -82,7 +82,7 @@ reload_commit(struct master *m)
 	m->current = m->next;
 	m->next = NULL;
 	making_settled(m);
-	keys_follow(m);
+	tls_keys_follow(m->keys, m->current->conf);
 	supervise_seat(m);
 	leaving = sockets_shut(&m->sockets);
 	m->leaving_until = leaving ? clock_mono_us() + STOP_GRACE * 1000 : 0;

@@ -121,7 +121,7 @@ take_keys(struct master *m, int fd)
 	    error);
 	if (fd != -1)
 		close(fd);
-	error = keys_open(m, m->current->conf);
+	error = tls_keys_open(&m->keys, m->current->conf);
 	if (error != TLSCACHE_OK)
 		fatalx("ticket keys: %s", tls_cache_reason(error));
 }

@@ -75,6 +75,17 @@ SSL *tls_front_accept(struct tls_front *);
  * own when there are none. 0, or -1 with the error text.
  */
 int tls_keys_load(struct tlscache_keys *, const struct conf *, struct err *);
+/* Make a ring. TLSCACHE_OK, or what failed. */
+int tls_keys_open(struct tlscache_keys **, const struct conf *);
+/*
+ * The ring is shared with the generation that serves and follows the new one
+ * when this serves; until then a ring of its own says whether it can. 0, or -1
+ * with the error text.
+ */
+int tls_keys_check(const struct conf *, struct err *);
+void tls_keys_follow(struct tlscache_keys *, const struct conf *);
+/* To be called once a second. */
+void tls_keys_rotate(struct tlscache_keys *, const struct conf *);
 
 /* How the handshake of ssl came about; for the log and trace. */
 enum tls_resumed {

@@ -111,7 +111,7 @@ setup(void)
 	old.last_generation = 12;
 	old.current = generation_add(12, false);
 	ck_assert_int_eq(tlscache_open(&old.sessions, TLSCACHE_SIZE_MIN), 0);
-	ck_assert_int_eq(keys_open(&old, old.current->conf), 0);
+	ck_assert_int_eq(tls_keys_open(&old.keys, old.current->conf), 0);
 	old.scoreboard = scoreboard_new(WORKERS_MAX, MASTER_PROCESSES_MAX);
 	ck_assert_ptr_nonnull(old.scoreboard);
 }
