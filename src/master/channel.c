@@ -90,7 +90,7 @@ receive(struct process *p, struct control_msg *msg)
 	if (errno == EBADMSG && p->child.alive) {
 		log_errorx("worker %u, pid %ld, says what no worker says: "
 		    "killed", p->worker, (long)p->child.pid);
-		process_kill(p);
+		child_kill(&p->child);
 	}
 	return 0;
 }

@@ -83,6 +83,7 @@ struct process {
 	struct heartbeat heartbeat;
 	bool ready;
 	bool drained;	 /* accepts no more */
+	int status;	 /* as waitpid(2) has it, when it has ended */
 	char *failure;	 /* what it could not do, in its own words */
 };
 TAILQ_HEAD(process_list, process);
@@ -129,6 +130,7 @@ struct master {
 	struct bound_list sockets;
 	struct children children; /* of all kinds */
 	struct process_list processes;
+	struct process *ended; /* reap.c judges it; NULL: none */
 	struct generation_list generations;
 	struct generation *current;
 	struct generation *next;
@@ -217,8 +219,6 @@ void lookup_drop(struct lookup *);
 /* Start a worker. NULL and errno. */
 struct process *process_start(struct master *, struct generation *,
     unsigned worker);
-void process_kill(struct process *);
-void process_signal(const struct process *, int);
 void process_free(struct process *);
 /* One that was handed over. */
 void process_adopt(struct process *);
@@ -409,7 +409,5 @@ void events_end(struct master *);
 
 /* SIGCHLD: who has ended? */
 void reap_children(struct master *);
-/* This one has. */
-void reap_worker(struct process *, int status);
 
 #endif

@@ -142,7 +142,10 @@ let_go(struct master *m, const struct generation *g)
 static void
 exited(void *arg, int status)
 {
-	reap_worker(arg, status);
+	struct process *p = arg;
+
+	p->status = status;
+	p->master->ended = p;
 }
 
 static void
@@ -153,18 +156,6 @@ overdue(void *arg)
 	log_warnx("worker %u, pid %ld, generation %u, has not finished in "
 	    "time: killed", p->worker, (long)p->child.pid,
 	    p->generation->number);
-}
-
-void
-process_kill(struct process *p)
-{
-	child_kill(&p->child);
-}
-
-void
-process_signal(const struct process *p, int sig)
-{
-	child_signal(&p->child, sig);
 }
 
 void

@@ -16,23 +16,28 @@
 /* Unless somebody killed it: then it must have hardly lived at all. */
 #define KILLED_LIFE_US 100000
 
+static void worker_ended(struct master *, struct process *);
 static void death_text(const struct process *, int, struct err *);
 static bool is_fault(const struct process *, int);
 
 void
 reap_children(struct master *m)
 {
-	while (children_reap(&m->children))
+	while (children_reap(&m->children)) {
+		if (m->ended != NULL)
+			worker_ended(m, m->ended);
 		master_settle(m);
+	}
 }
 
-void
-reap_worker(struct process *p, int status)
+static void
+worker_ended(struct master *m, struct process *p)
 {
-	struct master *m = p->master;
 	struct generation *g = p->generation;
+	int status = p->status;
 	struct err why;
 
+	m->ended = NULL;
 	process_listen(p);
 	master_settle(m);
 	death_text(p, status, &why);

@@ -160,7 +160,7 @@ reload_drop(struct master *m)
 	sockets_abort(&m->sockets);
 	TAILQ_FOREACH(p, &m->processes, entry)
 		if (p->generation == g)
-			process_kill(p);
+			child_kill(&p->child);
 	end_generation(m, g);
 }
 

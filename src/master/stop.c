@@ -51,7 +51,7 @@ stop_kill(struct master *m)
 	struct process *p;
 
 	TAILQ_FOREACH(p, &m->processes, entry)
-		process_kill(p);
+		child_kill(&p->child);
 }
 
 void
@@ -81,6 +81,6 @@ stop_all(struct master *m)
 	struct process *p;
 
 	TAILQ_FOREACH(p, &m->processes, entry)
-		process_signal(p, SIGTERM);
+		child_signal(&p->child, SIGTERM);
 	note_deadline(m, STOP_GRACE, "");
 }
