@@ -39,6 +39,7 @@ events_begin(struct master *m)
 	evtimer_assign(&m->turn, m->base, turn_event_cb, m);
 	event_assign(&m->upkeep, m->base, -1, EV_PERSIST, upkeep_event_cb, m);
 	heartbeat_begin(m);
+	manager_begin(m);
 	m->message = message_event_cb;
 }
 
@@ -53,7 +54,8 @@ events_watch(struct master *m, struct err *err)
 		if (event_add(&m->signals[i], NULL) == -1)
 			return err_set(err, NULL,
 			    "libevent: cannot watch signals");
-	if (event_add(&m->upkeep, &each) == -1 || heartbeat_watch(m) == -1)
+	if (event_add(&m->upkeep, &each) == -1 || heartbeat_watch(m) == -1 ||
+	    manager_watch(m) == -1)
 		return err_set(err, NULL, "libevent: no timer");
 	return 0;
 }
@@ -67,6 +69,7 @@ events_end(struct master *m)
 		event_del(&m->signals[i]);
 	event_del(&m->upkeep);
 	event_del(&m->heartbeat);
+	event_del(&m->watchdog);
 	event_base_free(m->base);
 }
 

@@ -168,6 +168,8 @@ struct master {
 	struct event deadline;	/* of a start, reload or stop */
 	struct event heartbeat;
 	struct event upkeep;	/* ticket keys, what is overdue */
+	struct event watchdog;	/* the service manager's */
+	bool manager_deaf;	/* what it was told was not taken */
 };
 
 /* generation.c */
@@ -300,6 +302,14 @@ enum heartbeat_news {
 /* What a look shows, with the beats so far of a worker that is ready or not. */
 enum heartbeat_news heartbeat_look(struct heartbeat *, uint64_t beats,
     bool ready);
+
+/* manager.c */
+
+void manager_begin(struct master *);
+/* The service manager wants to hear that we run, if it does. 0, or -1. */
+int manager_watch(struct master *);
+/* What has just been done, in its words. */
+void manager_tell(struct master *, enum master_action);
 
 /* making.c */
 

@@ -23,8 +23,10 @@ master_settle(struct master *m)
 	enum master_action action;
 
 	while ((action = state_step(&m->state, &m->noted, note_seen(m))) !=
-	    ACTION_NOTHING)
+	    ACTION_NOTHING) {
 		actions[action](m);
+		manager_tell(m, action);
+	}
 	supervise_cover(m);
 	generation_sweep(m);
 }

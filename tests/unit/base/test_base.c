@@ -45,6 +45,7 @@ main(int argc, char **argv)
 	srunner_add_suite(runner, mem_suite());
 	srunner_add_suite(runner, memfile_suite());
 	srunner_add_suite(runner, names_suite());
+	srunner_add_suite(runner, notify_suite());
 	srunner_add_suite(runner, pidfile_suite());
 	srunner_add_suite(runner, proctitle_suite());
 	srunner_add_suite(runner, program_suite());

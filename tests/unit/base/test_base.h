@@ -21,6 +21,7 @@ Suite *log_suite(void);
 Suite *mem_suite(void);
 Suite *memfile_suite(void);
 Suite *names_suite(void);
+Suite *notify_suite(void);
 Suite *pidfile_suite(void);
 Suite *proctitle_suite(void);
 Suite *program_suite(void);

@@ -18,6 +18,7 @@ main(void)
 	srunner_add_suite(runner, generation_suite());
 	srunner_add_suite(runner, handover_suite());
 	srunner_add_suite(runner, logfile_suite());
+	srunner_add_suite(runner, manager_suite());
 	srunner_add_suite(runner, state_suite());
 	srunner_add_suite(runner, supervise_suite());
 	srunner_run_all(runner, CK_ENV);
