@@ -97,6 +97,21 @@ names_get(const char *text)
 }
 
 void
+names_remember(const char *text, const struct addr *addr)
+{
+	const bool known = names_find(text) != NULL;
+	struct name *name = names_get(text);
+
+	if (name == NULL)
+		return;
+	if (!known)
+		name->state = NAME_UNUSED;
+	name->before = xreallocarray(name->before, name->nbefore + 1,
+	    sizeof(*name->before));
+	name->before[name->nbefore++] = *addr;
+}
+
+void
 name_add(struct name *name, const struct addr *addr)
 {
 	if (name->state != NAME_FOUND)

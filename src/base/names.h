@@ -45,6 +45,11 @@ struct name *names_all(size_t *n);
 struct name *names_get(const char *text);
 /* NULL: there is none. */
 const struct name *names_find(const char *text);
+/*
+ * One that a program before us has found, and one more address of it: as it
+ * would be after names_ask_again().
+ */
+void names_remember(const char *text, const struct addr *);
 /* One more address of it; it is found. */
 void name_add(struct name *, const struct addr *);
 /* Nobody answers: it has the addresses of before. False: it had none. */

@@ -70,8 +70,13 @@ void sockets_abort(struct bound_list *);
 void sockets_forget(struct bound *, size_t keep);
 /* Close all and remove the files of Unix sockets. */
 void sockets_close(struct bound_list *);
-/* After a takeover: the files of Unix sockets are ours. */
-void sockets_adopt(struct bound_list *);
+/*
+ * The sockets of an address, as text, that the program before us in this process
+ * had; and before: are they of that kind?
+ */
+void sockets_adopt(struct bound_list *, const char *text, bool shared,
+    const int *fds, size_t n);
+bool sockets_fit(const char *text, int fd);
 
 /* socket_file.c. bind and mode: 0, or -1 and errno. */
 int socket_file_bind(struct socket_file *, int fd, const struct addr *,

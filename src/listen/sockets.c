@@ -30,6 +30,7 @@
 #include "listen/listen.h"
 
 static struct bound *bound_find(struct bound_list *, const struct addr *);
+static int bound_name(struct bound *, int);
 static void bound_shut(struct bound *);
 static void bound_free(struct bound_list *, struct bound *);
 static int bound_grow(struct bound *, size_t);
@@ -172,13 +173,44 @@ sockets_close(struct bound_list *list)
 }
 
 void
-sockets_adopt(struct bound_list *list)
+sockets_adopt(struct bound_list *list, const char *text, bool shared,
+    const int *fds, size_t n)
 {
-	struct bound *b;
+	struct bound *b = xcalloc(1, sizeof(*b));
+	struct err err;
 
-	TAILQ_FOREACH(b, list, entry)
-		if (addr_is_unix(&b->wanted))
-			socket_file_note(&b->file, &b->wanted);
+	(void)addr_parse(text, &b->wanted, NULL, &err);
+	(void)bound_name(b, fds[0]);
+	b->shared = shared;
+	b->fds = xreallocarray(NULL, n, sizeof(*fds));
+	memcpy(b->fds, fds, n * sizeof(*fds));
+	b->nfds = b->served = n;
+	if (addr_is_unix(&b->wanted))
+		socket_file_note(&b->file, &b->wanted);
+	TAILQ_INSERT_TAIL(list, b, entry);
+}
+
+bool
+sockets_fit(const char *text, int fd)
+{
+	struct bound b;
+	struct err err;
+
+	return addr_parse(text, &b.wanted, NULL, &err) == 0 &&
+	    !addr_is_unknown(&b.wanted) && bound_name(&b, fd) == 0;
+}
+
+/* Where it is in fact. 0, or -1 and errno. */
+static int
+bound_name(struct bound *b, int fd)
+{
+	b->actual.len = sizeof(b->actual.ss);
+	if (getsockname(fd, (struct sockaddr *)&b->actual.ss,
+	    &b->actual.len) == -1)
+		return -1;
+	addr_format((struct sockaddr *)&b->actual.ss, b->actual.len, b->text,
+	    sizeof(b->text));
+	return 0;
 }
 
 static struct bound *
@@ -233,13 +265,9 @@ bound_grow(struct bound *b, size_t n)
 			return -1;
 		b->fds[b->nfds++] = fd;
 		/* A new address listens at once: now we see if we can. */
-		b->actual.len = sizeof(b->actual.ss);
 		if (listen(fd, b->listen->backlog) == -1 ||
-		    getsockname(fd, (struct sockaddr *)&b->actual.ss,
-		    &b->actual.len) == -1)
+		    bound_name(b, fd) == -1)
 			return -1;
-		addr_format((struct sockaddr *)&b->actual.ss, b->actual.len,
-		    b->text, sizeof(b->text));
 	}
 	while (b->nfds < n) {
 		fd = open_one(b, &b->actual);

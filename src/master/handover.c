@@ -15,15 +15,20 @@
 
 #include "base/fd.h"
 #include "base/memfile.h"
+#include "base/names.h"
+#include "base/words.h"
 #include "master/handover.h"
 #include "master/master_int.h"
 
 static int memory_file(const char *, size_t, struct err *);
 static void write_all(FILE *, const struct master *);
-static void write_socket(FILE *, const struct bound *);
+static void write_shared(FILE *, const struct master *);
+static bool describe(const struct master *, const struct shared *, size_t,
+    struct handed *);
+static void write_names(FILE *);
+static void write_address(FILE *, const struct addr *);
 static void write_generation(FILE *, const struct generation *);
 static void write_worker(FILE *, const struct process *);
-static void write_word(FILE *, const char *);
 static void set_pass(int, bool);
 
 int
@@ -69,35 +74,17 @@ write_all(FILE *fp, const struct master *m)
 {
 	const struct generation *g;
 	const struct process *p;
-	const struct bound *b;
-	struct ctl_handed ctl;
 	unsigned i;
 
 	fprintf(fp, HANDOVER_HEAD "\nversion " PACKAGE_VERSION "\n");
 	fprintf(fp, "started %" PRId64 " %u\n", m->started,
 	    m->last_generation);
-	if (m->sessions != NULL)
-		fprintf(fp, "sessions %d\n", tlscache_fd(m->sessions));
-	fprintf(fp, "keys %d\n", tlscache_keys_fd(m->keys));
-	fprintf(fp, "scoreboard %d\n", scoreboard_fd(m->scoreboard));
-	if (m->pidfile != NULL) {
-		fprintf(fp, "pidfile %d", pidfile_fd(m->pidfile));
-		write_word(fp, pidfile_path(m->pidfile));
-		fputc('\n', fp);
-	}
-	if (m->ctl != NULL) {
-		ctl_hand_on(m->ctl, &ctl);
-		fprintf(fp, "control %d %" PRIu64 " %" PRIu64, ctl.fd, ctl.dev,
-		    ctl.ino);
-		write_word(fp, ctl.path);
-		fputc('\n', fp);
-	}
+	write_shared(fp, m);
 	fprintf(fp, "restarts");
 	for (i = 0; i < m->nrestarts; i++)
 		fprintf(fp, " %u", m->restarts[i]);
 	fprintf(fp, "\nreloads %u %u\n", m->reloads[0], m->reloads[1]);
-	TAILQ_FOREACH(b, &m->sockets, entry)
-		write_socket(fp, b);
+	write_names(fp);
 	TAILQ_FOREACH(g, &m->generations, entry)
 		write_generation(fp, g);
 	TAILQ_FOREACH(p, &m->processes, entry)
@@ -105,18 +92,55 @@ write_all(FILE *fp, const struct master *m)
 }
 
 static void
-write_socket(FILE *fp, const struct bound *b)
+write_shared(FILE *fp, const struct master *m)
 {
-	char text[ADDR_TEXT_MAX];
+	const struct shared *row;
+	struct handed h;
 	size_t i;
 
-	addr_format((const struct sockaddr *)&b->wanted.ss, b->wanted.len,
-	    text, sizeof(text));
-	fprintf(fp, "socket %d", b->shared);
-	write_word(fp, text);
-	for (i = 0; i < b->nfds; i++)
-		fprintf(fp, " %d", b->fds[i]);
-	fputc('\n', fp);
+	for (row = shared_rows; row < shared_rows + shared_count; row++)
+		for (i = 0; describe(m, row, i, &h); i++) {
+			fprintf(fp, "%s", row->name);
+			handed_put(fp, row->form, &h);
+			fputc('\n', fp);
+		}
+}
+
+static bool
+describe(const struct master *m, const struct shared *row, size_t i,
+    struct handed *h)
+{
+	handed_init(h);
+	return row->describe(m, i, h);
+}
+
+/* Or an upgrade while the name server is down would lose them. */
+static void
+write_names(FILE *fp)
+{
+	const struct name *name;
+	size_t i, n;
+
+	name = names_all(&n);
+	for (; n > 0; n--, name++) {
+		if (name->state != NAME_FOUND)
+			continue;
+		fprintf(fp, "name");
+		words_put_text(fp, name->text);
+		for (i = 0; i < name->n; i++)
+			write_address(fp, &name->list[i]);
+		fputc('\n', fp);
+	}
+}
+
+static void
+write_address(FILE *fp, const struct addr *addr)
+{
+	char text[ADDR_TEXT_MAX];
+
+	addr_format((const struct sockaddr *)&addr->ss, addr->len, text,
+	    sizeof(text));
+	words_put_text(fp, text);
 }
 
 static void
@@ -128,8 +152,8 @@ write_generation(FILE *fp, const struct generation *g)
 	    " %" PRId64 " %d", g->number, g->draining, g->kill_at,
 	    conf->workers, conf->drain_timeout, conf->cache_size,
 	    conf->session_timeout, conf->ticket_rotate, (int)conf->log_level);
-	write_word(fp, conf->log.value);
-	write_word(fp, conf->syslog_facility);
+	words_put_text(fp, conf->log.value);
+	words_put_text(fp, conf->syslog_facility);
 	fputc('\n', fp);
 }
 
@@ -142,43 +166,21 @@ write_worker(FILE *fp, const struct process *p)
 	    p->ready, p->child.killed);
 }
 
-/* A space and the word; what could end it, or the line, as %XX. */
-static void
-write_word(FILE *fp, const char *word)
-{
-	const unsigned char *p;
-
-	fputc(' ', fp);
-	for (p = (const unsigned char *)word; *p != '\0'; p++) {
-		if (*p > ' ' && *p != '%' && *p < 0x7f)
-			fputc(*p, fp);
-		else
-			fprintf(fp, "%%%02x", *p);
-	}
-}
-
 void
 handover_pass(const struct master *m, int description, bool pass)
 {
+	const struct shared *row;
 	const struct process *p;
-	const struct bound *b;
-	struct ctl_handed ctl;
-	size_t i;
+	struct handed h;
+	size_t i, j;
 
 	set_pass(description, pass);
-	if (m->sessions != NULL)
-		set_pass(tlscache_fd(m->sessions), pass);
-	set_pass(tlscache_keys_fd(m->keys), pass);
-	set_pass(scoreboard_fd(m->scoreboard), pass);
-	if (m->pidfile != NULL)
-		set_pass(pidfile_fd(m->pidfile), pass);
-	if (m->ctl != NULL) {
-		ctl_hand_on(m->ctl, &ctl);
-		set_pass(ctl.fd, pass);
-	}
-	TAILQ_FOREACH(b, &m->sockets, entry)
-		for (i = 0; i < b->nfds; i++)
-			set_pass(b->fds[i], pass);
+	for (row = shared_rows; row < shared_rows + shared_count; row++)
+		for (i = 0; describe(m, row, i, &h); i++) {
+			set_pass(h.fd, pass);
+			for (j = 0; j < h.nfds; j++)
+				set_pass(h.fds[j], pass);
+		}
 	TAILQ_FOREACH(p, &m->processes, entry)
 		set_pass(p->child.fd, pass);
 }

@@ -7,13 +7,15 @@
  *	tlsherd-handover 1
  *	version 0.1.0
  *	started 1795000000 12		since when; number of the last generation
- *	sessions 5			the shared memory …
- *	keys 6
+ *	pidfile 4 /run/tlsherd/tlsherd.pid	the shared objects: shared.c
  *	scoreboard 7
- *	pidfile 4 /run/tlsherd/tlsherd.pid
+ *	keys 6
+ *	sessions 5
+ *	socket SHARED ADDRESS FD...	the listening sockets of an address
  *	control 8 DEV INO PATH
  *	restarts 0 0 2			by worker number
- *	socket SHARED ADDRESS FD...	the listening sockets of an address
+ *	reloads 11 1			that came to serve, or to nothing
+ *	name HOST:PORT ADDRESS...	what is known of a name
  *	generation NUMBER DRAINING KILL_AT WORKERS DRAIN_TIMEOUT CACHE_SIZE
  *	    SESSION_TIMEOUT ROTATE LOG_LEVEL LOG FACILITY
  *	worker NUMBER GENERATION PID FD SLOT STARTED READY KILLED
@@ -29,7 +31,7 @@
 #include <stdbool.h>
 
 #include "base/err.h"
-#include "ctl/ctl.h"
+#include "master/shared.h"
 
 #define HANDOVER_ENV "TLSHERD_HANDOVER"
 #define HANDOVER_HEAD "tlsherd-handover 1"
@@ -39,16 +41,14 @@
 
 struct master;
 
-/* What is read beside what goes into struct master itself; fd -1: none. */
+/* What is read beside what goes into struct master itself. */
 struct handover {
 	char *version;
-	int sessions_fd;
-	int keys_fd;
-	int scoreboard_fd;
-	int pidfile_fd;
-	char *pidfile;
-	struct ctl_handed control;
-	char *control_path; /* what control.path is */
+	struct {
+		const struct shared *row;
+		struct handed handed;
+	} *objects;
+	size_t nobjects;
 };
 
 /*
@@ -73,9 +73,9 @@ bool handover_asked(void);
 
 /*
  * Read the description into a master that is empty otherwise: its lists of
- * sockets, generations and processes (without events; slots by number in
- * slot_number), restarts, started, last_generation, current. All descriptors
- * become close-on-exec. Returns 0, or -1 with the error text. In both cases
+ * generations and processes (without events; slots by number in slot_number),
+ * restarts, started, last_generation, current; and into base/names.h. All
+ * descriptors become close-on-exec. Returns 0, or -1 with the error text. In both cases
  * handover_release() frees what is in the struct handover.
  */
 int handover_read(struct master *, struct handover *, struct err *);

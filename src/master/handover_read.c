@@ -7,11 +7,6 @@
  */
 #include "config.h"
 
-#include <sys/socket.h>
-
-#include <errno.h>
-#include <fcntl.h>
-#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,13 +14,15 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/names.h"
+#include "base/words.h"
 #include "master/handover.h"
 #include "master/master_int.h"
 
 struct reader {
 	struct master *master;
 	struct handover *handover;
-	char *rest; /* of the line; NULL: nothing */
+	struct words words; /* of the line */
 };
 
 static void receive(void);
@@ -42,22 +39,13 @@ static int read_lines(struct reader *, FILE *, struct err *);
 static bool read_line(struct reader *);
 static bool read_version(struct reader *);
 static bool read_started(struct reader *);
-static bool read_sessions(struct reader *);
-static bool read_keys(struct reader *);
-static bool read_scoreboard(struct reader *);
-static bool read_pidfile(struct reader *);
-static bool read_control(struct reader *);
+static bool read_shared(struct reader *, const struct shared *);
 static bool read_restarts(struct reader *);
 static bool read_reloads(struct reader *);
-static bool read_socket(struct reader *);
+static bool read_name(struct reader *);
 static bool read_generation(struct reader *);
 static bool read_worker(struct reader *);
 static struct generation *generation_find(struct master *, unsigned);
-static bool number(struct reader *, int64_t, int64_t, int64_t *);
-static bool flag(struct reader *, bool *);
-static bool descriptor(struct reader *, int *);
-static bool word(struct reader *, char **);
-static int hex(char);
 static void forget(struct master *);
 
 static const struct {
@@ -66,14 +54,9 @@ static const struct {
 } lines[] = {
 	{ "version", read_version },
 	{ "started", read_started },
-	{ "sessions", read_sessions },
-	{ "keys", read_keys },
-	{ "scoreboard", read_scoreboard },
-	{ "pidfile", read_pidfile },
-	{ "control", read_control },
 	{ "restarts", read_restarts },
 	{ "reloads", read_reloads },
-	{ "socket", read_socket },
+	{ "name", read_name },
 	{ "generation", read_generation },
 	{ "worker", read_worker },
 };
@@ -117,8 +100,6 @@ handover_read(struct master *m, struct handover *h, struct err *err)
 
 	receive();
 	memset(h, 0, sizeof(*h));
-	h->sessions_fd = h->keys_fd = h->scoreboard_fd = h->pidfile_fd =
-	    h->control.fd = -1;
 	fp = announced.fd != -1 ? fdopen(announced.fd, "r") : NULL;
 	announced.fd = -1;
 	if (fp == NULL)
@@ -138,7 +119,7 @@ read_lines(struct reader *r, FILE *fp, struct err *err)
 
 	for (n = 1; getline(&line, &size, fp) > 0; n++) {
 		line[strcspn(line, "\n")] = '\0';
-		r->rest = line;
+		r->words.rest = line;
 		if (n > 1 && read_line(r))
 			continue;
 		if (n == 1 && strcmp(line, HANDOVER_HEAD) == 0)
@@ -159,9 +140,12 @@ read_lines(struct reader *r, FILE *fp, struct err *err)
 static bool
 read_line(struct reader *r)
 {
-	const char *keyword = strsep(&r->rest, " ");
+	const char *keyword = words_next(&r->words);
 	size_t i;
 
+	for (i = 0; i < shared_count; i++)
+		if (strcmp(shared_rows[i].name, keyword) == 0)
+			return read_shared(r, &shared_rows[i]);
 	for (i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
 		if (strcmp(lines[i].keyword, keyword) == 0)
 			return lines[i].read(r);
@@ -169,61 +153,36 @@ read_line(struct reader *r)
 }
 
 static bool
+read_shared(struct reader *r, const struct shared *row)
+{
+	struct handover *h = r->handover;
+	struct handed *one;
+
+	h->objects = xreallocarray(h->objects, h->nobjects + 1,
+	    sizeof(*h->objects));
+	h->objects[h->nobjects].row = row;
+	one = &h->objects[h->nobjects++].handed;
+	handed_init(one);
+	return handed_get(&r->words, row->form, one) &&
+	    (row->fits == NULL || row->fits(one));
+}
+
+static bool
 read_version(struct reader *r)
 {
-	return word(r, &r->handover->version);
+	return words_text(&r->words, &r->handover->version);
 }
 
 static bool
 read_started(struct reader *r)
 {
+	struct words *w = &r->words;
 	int64_t generation;
 
-	if (!number(r, 0, INT64_MAX, &r->master->started) ||
-	    !number(r, 1, UINT_MAX, &generation))
+	if (!words_number(w, 0, INT64_MAX, &r->master->started) ||
+	    !words_number(w, 1, UINT_MAX, &generation))
 		return false;
 	r->master->last_generation = (unsigned)generation;
-	return true;
-}
-
-static bool
-read_sessions(struct reader *r)
-{
-	return descriptor(r, &r->handover->sessions_fd);
-}
-
-static bool
-read_keys(struct reader *r)
-{
-	return descriptor(r, &r->handover->keys_fd);
-}
-
-static bool
-read_scoreboard(struct reader *r)
-{
-	return descriptor(r, &r->handover->scoreboard_fd);
-}
-
-static bool
-read_pidfile(struct reader *r)
-{
-	return descriptor(r, &r->handover->pidfile_fd) &&
-	    word(r, &r->handover->pidfile);
-}
-
-static bool
-read_control(struct reader *r)
-{
-	struct handover *h = r->handover;
-	int64_t dev, ino;
-
-	if (!descriptor(r, &h->control.fd) ||
-	    !number(r, 0, INT64_MAX, &dev) ||
-	    !number(r, 0, INT64_MAX, &ino) || !word(r, &h->control_path))
-		return false;
-	h->control.dev = (uint64_t)dev;
-	h->control.ino = (uint64_t)ino;
-	h->control.path = h->control_path;
 	return true;
 }
 
@@ -231,11 +190,12 @@ static bool
 read_restarts(struct reader *r)
 {
 	struct master *m = r->master;
+	struct words *w = &r->words;
 	int64_t n;
 
-	while (r->rest != NULL) {
+	while (w->rest != NULL) {
 		if (m->nrestarts == WORKERS_MAX ||
-		    !number(r, 0, UINT_MAX, &n))
+		    !words_number(w, 0, UINT_MAX, &n))
 			return false;
 		m->restarts = xreallocarray(m->restarts, m->nrestarts + 1,
 		    sizeof(*m->restarts));
@@ -249,37 +209,33 @@ read_reloads(struct reader *r)
 {
 	int64_t ok, failed;
 
-	if (!number(r, 0, UINT_MAX, &ok) || !number(r, 0, UINT_MAX, &failed))
+	if (!words_number(&r->words, 0, UINT_MAX, &ok) ||
+	    !words_number(&r->words, 0, UINT_MAX, &failed))
 		return false;
 	r->master->reloads[0] = (unsigned)ok;
 	r->master->reloads[1] = (unsigned)failed;
 	return true;
 }
 
+/* An address that cannot be read is dispensable. */
 static bool
-read_socket(struct reader *r)
+read_name(struct reader *r)
 {
-	struct bound *b = xcalloc(1, sizeof(*b));
-	char *text = NULL;
+	char *name = NULL, *text = NULL;
+	struct addr addr;
 	struct err err;
-	bool ok;
 
-	TAILQ_INSERT_TAIL(&r->master->sockets, b, entry);
-	ok = flag(r, &b->shared) && word(r, &text) && r->rest != NULL &&
-	    addr_parse(text, &b->wanted, NULL, &err) == 0;
-	free(text);
-	while (ok && r->rest != NULL) {
-		b->fds = xreallocarray(b->fds, b->nfds + 1, sizeof(*b->fds));
-		ok = descriptor(r, &b->fds[b->nfds]);
-		b->nfds += ok;
-	}
-	b->served = b->nfds;
-	b->actual.len = sizeof(b->actual.ss);
-	if (!ok || getsockname(b->fds[0], (struct sockaddr *)&b->actual.ss,
-	    &b->actual.len) == -1)
+	if (!words_text(&r->words, &name))
 		return false;
-	addr_format((struct sockaddr *)&b->actual.ss, b->actual.len, b->text,
-	    sizeof(b->text));
+	while (words_text(&r->words, &text)) {
+		if (addr_parse(text, &addr, NULL, &err) == 0 &&
+		    !addr_is_unknown(&addr))
+			names_remember(name, &addr);
+		free(text);
+		text = NULL;
+	}
+	free(text);
+	free(name);
 	return true;
 }
 
@@ -292,6 +248,7 @@ read_generation(struct reader *r)
 {
 	struct generation *g = xcalloc(1, sizeof(*g));
 	struct conf *conf = xcalloc(1, sizeof(*conf));
+	struct words *w = &r->words;
 	int64_t n, workers, size, level;
 
 	g->conf = conf;
@@ -299,15 +256,15 @@ read_generation(struct reader *r)
 	g->handed_over = true;
 	g->log_fd = -1;
 	TAILQ_INSERT_TAIL(&r->master->generations, g, entry);
-	if (!number(r, 1, UINT_MAX, &n) || !flag(r, &g->draining) ||
-	    !number(r, 0, INT64_MAX, &g->kill_at) ||
-	    !number(r, 1, WORKERS_MAX, &workers) ||
-	    !number(r, 0, INT64_MAX / 4096, &conf->drain_timeout) ||
-	    !number(r, 0, INT64_MAX, &size) ||
-	    !number(r, 0, INT64_MAX, &conf->session_timeout) ||
-	    !number(r, 0, INT64_MAX, &conf->ticket_rotate) ||
-	    !number(r, LOGLVL_ERROR, LOGLVL_DEBUG, &level) ||
-	    !word(r, &conf->log.value) || !word(r, &conf->syslog_facility))
+	if (!words_number(w, 1, UINT_MAX, &n) || !words_flag(w, &g->draining) ||
+	    !words_number(w, 0, INT64_MAX, &g->kill_at) ||
+	    !words_number(w, 1, WORKERS_MAX, &workers) ||
+	    !words_number(w, 0, INT64_MAX / 4096, &conf->drain_timeout) ||
+	    !words_number(w, 0, INT64_MAX, &size) ||
+	    !words_number(w, 0, INT64_MAX, &conf->session_timeout) ||
+	    !words_number(w, 0, INT64_MAX, &conf->ticket_rotate) ||
+	    !words_number(w, LOGLVL_ERROR, LOGLVL_DEBUG, &level) ||
+	    !words_text(w, &conf->log.value) || !words_text(w, &conf->syslog_facility))
 		return false;
 	g->number = (unsigned)n;
 	conf->workers = (unsigned)workers;
@@ -325,18 +282,19 @@ static bool
 read_worker(struct reader *r)
 {
 	struct process *p = xcalloc(1, sizeof(*p));
+	struct words *w = &r->words;
 	int64_t worker, generation, pid, slot;
 
 	p->master = r->master;
 	p->child.fd = -1;
 	TAILQ_INSERT_TAIL(&r->master->processes, p, entry);
 	/* Not 1, 0 or less: these are many processes for kill(2). */
-	if (!number(r, 0, WORKERS_MAX - 1, &worker) ||
-	    !number(r, 1, UINT_MAX, &generation) ||
-	    !number(r, 2, INT_MAX, &pid) || !descriptor(r, &p->child.fd) ||
-	    !number(r, 0, UINT_MAX, &slot) ||
-	    !number(r, INT64_MIN, INT64_MAX, &p->started) ||
-	    !flag(r, &p->ready) || !flag(r, &p->child.killed))
+	if (!words_number(w, 0, WORKERS_MAX - 1, &worker) ||
+	    !words_number(w, 1, UINT_MAX, &generation) ||
+	    !words_number(w, 2, INT_MAX, &pid) || !words_fd(w, &p->child.fd) ||
+	    !words_number(w, 0, UINT_MAX, &slot) ||
+	    !words_number(w, INT64_MIN, INT64_MAX, &p->started) ||
+	    !words_flag(w, &p->ready) || !words_flag(w, &p->child.killed))
 		return false;
 	p->worker = (unsigned)worker;
 	p->child.pid = (pid_t)pid;
@@ -360,82 +318,15 @@ generation_find(struct master *m, unsigned number)
 	return NULL;
 }
 
-static bool
-number(struct reader *r, int64_t min, int64_t max, int64_t *n)
-{
-	const char *text = strsep(&r->rest, " ");
-	char *end;
-
-	if (text == NULL)
-		return false;
-	errno = 0;
-	*n = strtoimax(text, &end, 10);
-	return errno == 0 && end != text && *end == '\0' && *n >= min &&
-	    *n <= max;
-}
-
-static bool
-flag(struct reader *r, bool *b)
-{
-	int64_t n;
-
-	if (!number(r, 0, 1, &n))
-		return false;
-	*b = n == 1;
-	return true;
-}
-
-/* -1 is none; any other must be open, and not be a standard stream. */
-static bool
-descriptor(struct reader *r, int *fd)
-{
-	int64_t n;
-
-	if (!number(r, -1, INT_MAX, &n))
-		return false;
-	*fd = (int)n;
-	return n == -1 ||
-	    (n > STDERR_FILENO && fcntl(*fd, F_SETFD, FD_CLOEXEC) == 0);
-}
-
-static bool
-word(struct reader *r, char **copy)
-{
-	const char *text = strsep(&r->rest, " ");
-	char *to;
-
-	if (text == NULL || *copy != NULL)
-		return false;
-	*copy = to = xstrdup(text);
-	for (; *text != '\0'; text++) {
-		if (*text != '%') {
-			*to++ = *text;
-			continue;
-		}
-		if (hex(text[1]) == -1 || hex(text[2]) == -1)
-			return false;
-		*to++ = (char)(hex(text[1]) * 16 + hex(text[2]));
-		text += 2;
-	}
-	*to = '\0';
-	return true;
-}
-
-static int
-hex(char c)
-{
-	static const char digits[] = "0123456789abcdef";
-	const char *p = c != '\0' ? strchr(digits, c) : NULL;
-
-	return p != NULL ? (int)(p - digits) : -1;
-}
-
 void
 handover_release(struct handover *h)
 {
+	size_t i;
+
+	for (i = 0; i < h->nobjects; i++)
+		handed_release(&h->objects[i].handed);
+	free(h->objects);
 	free(h->version);
-	free(h->pidfile);
-	free(h->control_path);
 }
 
 int
@@ -455,18 +346,12 @@ handover_check(struct err *err)
 	return result;
 }
 
-/* Free and close nothing, and unlink no Unix socket. */
+/* Free, and close nothing. */
 static void
 forget(struct master *m)
 {
 	struct process *p;
-	struct bound *b;
 
-	while ((b = TAILQ_FIRST(&m->sockets)) != NULL) {
-		TAILQ_REMOVE(&m->sockets, b, entry);
-		free(b->fds);
-		free(b);
-	}
 	while ((p = TAILQ_FIRST(&m->processes)) != NULL) {
 		TAILQ_REMOVE(&m->processes, p, entry);
 		free(p);

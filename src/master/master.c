@@ -20,6 +20,7 @@
 #include "base/proctitle.h"
 #include "master/handover.h"
 #include "master/master_int.h"
+#include "master/shared.h"
 
 static int start(struct master *, struct conf *, struct err *);
 static int open_shared(struct master *, const struct conf *, struct err *);
@@ -75,14 +76,15 @@ master_test(const struct master_options *options, struct conf *conf)
 	struct err err;
 	int result;
 
-	result = generation_check(options, conf, &err);
-	if (result == 0 && handover_asked()) {
-		result = handover_check(&err);
-		if (result == 0)
-			printf("%s\n", HANDOVER_ACCEPTED);
-	}
+	/* First: it has the names that are known where we have no answer. */
+	result = handover_asked() ? handover_check(&err) : 0;
 	if (result == 0)
+		result = generation_check(options, conf, &err);
+	if (result == 0) {
+		if (handover_asked())
+			printf("%s\n", HANDOVER_ACCEPTED);
 		return 0;
+	}
 	fprintf(stderr, "%s\n", err.text);
 	return -1;
 }
@@ -133,14 +135,12 @@ open_shared(struct master *m, const struct conf *conf, struct err *err)
 static void
 master_release(struct master *m)
 {
-	observe_close(m);
-	sockets_close(&m->sockets);
-	generation_forget(m, NULL);
-	tlscache_keys_close(m->keys);
-	scoreboard_free(m->scoreboard);
+	size_t i;
+
+	for (i = shared_count; i-- > 0;)
+		shared_rows[i].release(m);
 	free(m->restarts);
 	events_end(m);
-	pidfile_remove(m->pidfile);
 	if (m->notify != -1)
 		close(m->notify);
 }

@@ -15,8 +15,8 @@
 #include "base/daemon.h"
 #include "base/fd.h"
 #include "base/log.h"
-#include "ctl/ctl.h"
 #include "master/master_int.h"
+#include "master/shared.h"
 
 /* In the child: what it is to be, and both ends of the channel. */
 struct birth {
@@ -126,16 +126,18 @@ inherit(void *how, int output)
 static void
 let_go(struct master *m, const struct generation *g)
 {
+	size_t i;
+
 	/* A new epoll set first: the old one is the master's, too. */
 	if (event_reinit(m->base) == -1)
 		_exit(WORKER_EXIT_SETUP);
 	event_base_free(m->base);
-	if (m->ctl != NULL)
-		ctl_forget(m->ctl);
+	for (i = 0; i < shared_count; i++)
+		if (shared_rows[i].forget != NULL)
+			shared_rows[i].forget(m);
 	children_forget(&m->children);
 	if (m->notify != -1)
 		close(m->notify);
-	pidfile_forget(m->pidfile);
 	generation_forget(m, g);
 }
 

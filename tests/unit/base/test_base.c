@@ -52,6 +52,7 @@ main(int argc, char **argv)
 	srunner_add_suite(runner, sink_suite());
 	srunner_add_suite(runner, syslogger_suite());
 	srunner_add_suite(runner, units_suite());
+	srunner_add_suite(runner, words_suite());
 	srunner_add_suite(runner, wire_suite());
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);

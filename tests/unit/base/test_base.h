@@ -28,6 +28,7 @@ Suite *program_suite(void);
 Suite *sink_suite(void);
 Suite *syslogger_suite(void);
 Suite *units_suite(void);
+Suite *words_suite(void);
 Suite *wire_suite(void);
 
 /* The text of a file, NUL-terminated; its length. Fails the test otherwise. */

@@ -19,6 +19,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/names.h"
 #include "master/handover.h"
 #include "master/master_int.h"
 #include "test_master.h"
@@ -129,12 +130,25 @@ hand_over(void)
 	ck_assert_ptr_null(getenv(HANDOVER_ENV));
 }
 
+/* The first of a kind; NULL: none. */
+static const struct handed *
+object(const char *name_of_kind)
+{
+	size_t i;
+
+	for (i = 0; i < h.nobjects; i++)
+		if (strcmp(h.objects[i].row->name, name_of_kind) == 0)
+			return &h.objects[i].handed;
+	return NULL;
+}
+
 START_TEST(all_comes_along)
 {
 	struct generation *g;
 	struct process *p, *q;
 	struct bound *a, *b;
 	char address[ADDR_TEXT_MAX];
+	size_t i;
 
 	snprintf(address, sizeof(address), "unix:%s", test_path("a %b"));
 	listen_on("127.0.0.1:0");
@@ -154,12 +168,13 @@ START_TEST(all_comes_along)
 	hand_over();
 	ck_assert_msg(handover_read(&new, &h, &err) == 0, "%s", err.text);
 	ck_assert_str_eq(h.version, PACKAGE_VERSION);
-	ck_assert_int_eq(h.sessions_fd, tlscache_fd(old.sessions));
-	ck_assert_int_eq(h.keys_fd, tlscache_keys_fd(old.keys));
-	ck_assert_int_eq(h.scoreboard_fd, scoreboard_fd(old.scoreboard));
-	ck_assert_int_eq(h.pidfile_fd, pidfile_fd(old.pidfile));
-	ck_assert_str_eq(h.pidfile, pidfile_path(old.pidfile));
-	ck_assert_int_eq(h.control.fd, -1);
+	ck_assert_int_eq(object("sessions")->fd, tlscache_fd(old.sessions));
+	ck_assert_int_eq(object("keys")->fd, tlscache_keys_fd(old.keys));
+	ck_assert_int_eq(object("scoreboard")->fd,
+	    scoreboard_fd(old.scoreboard));
+	ck_assert_int_eq(object("pidfile")->fd, pidfile_fd(old.pidfile));
+	ck_assert_str_eq(object("pidfile")->text, pidfile_path(old.pidfile));
+	ck_assert_ptr_null(object("control"));
 	ck_assert_int_eq(new.started, old.started);
 	ck_assert_uint_eq(new.last_generation, 12);
 	ck_assert_uint_eq(new.nrestarts, 3);
@@ -167,6 +182,9 @@ START_TEST(all_comes_along)
 	ck_assert_uint_eq(new.reloads[0], 11);
 	ck_assert_uint_eq(new.reloads[1], 12);
 
+	for (i = 0; i < h.nobjects; i++)
+		if (strcmp(h.objects[i].row->name, "socket") == 0)
+			h.objects[i].row->adopt(&new, &h.objects[i].handed);
 	a = TAILQ_FIRST(&old.sockets);
 	TAILQ_FOREACH(b, &new.sockets, entry) {
 		ck_assert(addr_equal(&a->wanted, &b->wanted));
@@ -238,6 +256,93 @@ START_TEST(passing)
 }
 END_TEST
 
+static void
+names_are(const char *text, const char *address, bool known)
+{
+	struct addr *list, addr;
+	size_t n;
+
+	ck_assert_int_eq(addr_parse_all(text, &list, &n, NULL, &err), 0);
+	ck_assert_uint_eq(n, 1);
+	if (known) {
+		ck_assert_int_eq(addr_parse(address, &addr, NULL, &err), 0);
+		ck_assert(addr_equal(&list[0], &addr));
+	} else {
+		ck_assert(addr_is_unknown(&list[0]));
+	}
+	free(list);
+}
+
+static struct name *
+only_name(size_t expected)
+{
+	struct name *all;
+	size_t n;
+
+	all = names_all(&n);
+	ck_assert_uint_eq(n, expected);
+	return all;
+}
+
+/*
+ * A name that the program before us knew has its addresses when nobody answers;
+ * one that nobody asks for is forgotten.
+ */
+START_TEST(names_come_along)
+{
+	struct addr addr;
+	struct name *one;
+
+	names_begin();
+	names_are("one.example:443", NULL, false);
+	names_are("two.example:443", NULL, false);
+	names_are("three.example:443", NULL, false);
+	one = only_name(3);
+	ck_assert_int_eq(addr_parse("192.0.2.1:443", &addr, NULL, &err), 0);
+	name_add(&one[0], &addr);
+	name_add(&one[1], &addr);
+	ck_assert_int_eq(addr_parse("[2001:db8::1]:443", &addr, NULL, &err),
+	    0);
+	name_add(&one[1], &addr);
+	name_fail(&one[2], "for a reason");
+	ck_assert_int_eq(handover_announce(handover_write(&old, &err)), 0);
+	/* It is another program that reads it, of which these are not. */
+	names_ask_again();
+	free(one[0].before);
+	free(one[1].before);
+	one[0].before = one[1].before = NULL;
+	one[0].nbefore = one[1].nbefore = 0;
+	names_tidy();
+	(void)only_name(0);
+	ck_assert_msg(handover_read(&new, &h, &err) == 0, "%s", err.text);
+	handover_release(&h);
+	names_ask_again();
+	names_are("one.example:443", NULL, false);
+	one = only_name(2);
+	ck_assert_int_eq((int)one->state, NAME_ASKED);
+	ck_assert(name_restore(one));
+	names_are("one.example:443", "192.0.2.1:443", true);
+	ck_assert_uint_eq(one[1].nbefore, 2);
+	names_tidy();
+	(void)only_name(1);
+}
+END_TEST
+
+/* Each kind has a name of its own and a form, and is released. */
+START_TEST(rows)
+{
+	const struct shared *row = &shared_rows[_i];
+	int i;
+
+	for (i = 0; i < _i; i++)
+		ck_assert_str_ne(shared_rows[i].name, row->name);
+	ck_assert_uint_eq(strspn(row->form, "fdibtF"), strlen(row->form));
+	ck_assert(strpbrk(row->form, "fF") != NULL);
+	ck_assert(row->describe != NULL && row->adopt != NULL &&
+	    row->release != NULL);
+}
+END_TEST
+
 #define HEAD HANDOVER_HEAD "\n"
 #define GENERATION "generation 3 0 0 2 1 2 3 4 1 /log daemon"
 
@@ -283,6 +388,11 @@ static const struct {
 	{ HEAD GENERATION "\nworker 1 3 77 -1 0 0 1 0\n", NULL },
 	{ HEAD GENERATION "\nrestarts 1 2 -3\n", "\"restarts\"" },
 	{ HEAD GENERATION "\nreloads 1\n", "\"reloads\"" },
+	{ HEAD GENERATION "\nname\n", "\"name\"" },
+	{ HEAD GENERATION "\nname a.example:1 %g\n", NULL },
+	{ HEAD GENERATION "\npidfile -1\n", "\"pidfile\"" },
+	{ HEAD GENERATION "\ncontrol -1 1 -2 /x\n", "\"control\"" },
+	{ HEAD GENERATION "\nsocket 0 127.0.0.1:1 -1\n", "\"socket\"" },
 	{ HEAD GENERATION "\nstarted 1\n", "\"started\"" },
 	{ HEAD GENERATION "\nstarted 99999999999999999999 1\n", "\"started\"" },
 };
@@ -469,6 +579,8 @@ handover_suite(void)
 
 	tcase_add_checked_fixture(tc, setup, test_dir_teardown);
 	tcase_add_test(tc, all_comes_along);
+	tcase_add_test(tc, names_come_along);
+	tcase_add_loop_test(tc, rows, 0, (int)shared_count);
 	tcase_add_test(tc, passing);
 	tcase_add_loop_test(tc, text, 0, sizeof(texts) / sizeof(texts[0]));
 	tcase_add_test(tc, not_for_us);
