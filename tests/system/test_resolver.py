@@ -258,3 +258,21 @@ def test_known_names_outlive_their_server(start, away):
             d.reload(conf)
             assert "it keeps the addresses that it had" in d.log()
             assert talk(d) == b"x"
+
+
+def test_known_names_outlive_an_upgrade(start, away):
+    """The program that takes over has them from the one before."""
+    with backend.Backend(backend.echo) as good:
+        with open(away.hosts, "a", encoding="ascii") as f:
+            f.write("127.0.0.1 late.test\n")
+        conf = proxy("late.test:" + good.address.rsplit(":", 1)[1])
+        with start(conf, drop=away) as d:
+            with open(away.hosts, "w", encoding="ascii") as f:
+                f.write("127.0.0.1 localhost\n")
+            for generation in 2, 3:
+                mark = d.mark()
+                d.signal(signal.SIGUSR2)
+                d.wait_log(f"upgraded: generation {generation}", mark,
+                           seconds=60)
+                assert "it keeps the addresses that it had" in d.log(mark)
+                assert talk(d) == b"x"
