@@ -74,6 +74,12 @@ class Host:
     def init(self, action):
         return herd.run(self.script, action, seconds=60)
 
+    @staticmethod
+    def no_pid():
+        """A pid that nobody has."""
+        with subprocess.Popen(["true"]) as p:
+            return p.pid
+
     def set(self, text):
         """What the administrator sets."""
         write(f"{self.folder}/etc/default/tlsherd", text)
@@ -149,6 +155,17 @@ def test_life(host):
     assert host.pid() == pid
     assert host.init("stop").returncode == 0
     assert herd.gone(pid) and not os.path.exists(host.pid_file)
+
+
+def test_stop_leaves_a_start_its_file(host):
+    """One that is empty has an owner who has not written into it yet."""
+    for action in "stop", "force-stop":
+        write(host.pid_file, "")
+        assert host.init(action).returncode == 0
+        assert os.path.exists(host.pid_file)
+    write(host.pid_file, f"{host.no_pid()}\n")
+    assert host.init("stop").returncode == 0
+    assert not os.path.exists(host.pid_file)
 
 
 def talk(tls, text):
