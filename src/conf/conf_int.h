@@ -143,6 +143,9 @@ extern const struct conf_kind conf_kind_protocols;
 extern const struct conf_kind conf_kind_addresses;
 extern const struct conf_kind conf_kind_backends;
 
+/* What would be right in place of this address of a backend; NULL: it is. */
+const char *conf_backend_fault(const struct addr *);
+
 /* "service \"x\": expected " and the text. Always returns -1. */
 int conf_expected(const struct conf_given *, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));

@@ -21,6 +21,7 @@
 
 static char *whole(const struct conf_given *);
 static int addrs_add(const struct conf_given *, struct conf_addrs *);
+static void leave_out(const struct conf_given *, struct conf_addrs *, size_t);
 static bool not_found(const struct conf_given *, const struct conf_addr *,
     struct err *);
 static int refuse(const struct conf_given *, const struct conf_addr *,
@@ -82,17 +83,59 @@ backends_add(const struct conf_given *g, void *target)
 			log_warnx("%s: it counts as failed", warning.text);
 		return 0;
 	}
+	if (names_find(list->v[i].text) != NULL &&
+	    !addr_any_port(&list->v[i].addr)) {
+		leave_out(g, list, i);
+		return 0;
+	}
 	for (; i < list->n; i++) {
-		fault = common_fault(&list->v[i].addr);
-		if (is_any(&list->v[i].addr))
-			fault = "the address of a host, such as "
-			    "\"127.0.0.1:8080\"";
-		else if (addr_any_port(&list->v[i].addr))
-			fault = "a port from 1 to 65535";
+		fault = conf_backend_fault(&list->v[i].addr);
 		if (fault != NULL)
 			return refuse(g, &list->v[i], fault);
 	}
 	return 0;
+}
+
+const char *
+conf_backend_fault(const struct addr *addr)
+{
+	if (is_any(addr))
+		return "the address of a host, such as \"127.0.0.1:8080\"";
+	if (addr_any_port(addr))
+		return "a port from 1 to 65535";
+	return common_fault(addr);
+}
+
+/*
+ * A name server may say anything, which costs this backend at the most: of the
+ * addresses from `first` on those that are none of a host are left out, and
+ * with them alone it is not found.
+ */
+static void
+leave_out(const struct conf_given *g, struct conf_addrs *list, size_t first)
+{
+	size_t i, kept = first;
+	struct conf_addr *one;
+	struct err warning;
+
+	for (i = first; i < list->n; i++) {
+		one = &list->v[i];
+		if (conf_backend_fault(&one->addr) != NULL) {
+			err_set(&warning, &g->loc, "%s \"%s\": %s is not the "
+			    "address of a host: it counts as not found",
+			    g->directive->name, one->text, one->number);
+			log_warnx("%s", warning.text);
+			if (kept > first || i + 1 < list->n) {
+				free(one->text);
+				free(one->number);
+				continue;
+			}
+			memset(&one->addr, 0, sizeof(one->addr));
+		}
+		one->again = kept > first;
+		list->v[kept++] = *one;
+	}
+	list->n = kept;
 }
 
 static int

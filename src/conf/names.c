@@ -3,7 +3,9 @@
 #include "config.h"
 
 #include "base/names.h"
-#include "conf/conf.h"
+#include "conf/conf_int.h"
+
+static bool is_found(const struct name *);
 
 bool
 conf_names_found(const struct conf *conf)
@@ -17,9 +19,21 @@ conf_names_found(const struct conf *conf)
 			if (!addr_is_unknown(&l->backends[i].addr))
 				continue;
 			name = names_find(l->backends[i].text);
-			if (name != NULL && name->state == NAME_FOUND)
+			if (name != NULL && is_found(name))
 				return true;
 		}
+	return false;
+}
+
+/* With an address that a backend can have. */
+static bool
+is_found(const struct name *name)
+{
+	size_t i;
+
+	for (i = 0; name->state == NAME_FOUND && i < name->n; i++)
+		if (conf_backend_fault(&name->list[i]) == NULL)
+			return true;
 	return false;
 }
 
@@ -40,7 +54,7 @@ conf_names_ask(const struct conf *conf)
 			if (!addr_is_unknown(&l->backends[i].addr))
 				continue;
 			name = names_get(l->backends[i].text);
-			if (name == NULL || name->state == NAME_FOUND)
+			if (name == NULL || is_found(name))
 				continue;
 			name->state = NAME_ASKED;
 			any = true;

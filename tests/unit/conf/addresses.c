@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/addr.h"
+#include "base/names.h"
 #include "test_conf.h"
 
 /* The names that this program knows; everything else is a number. */
@@ -232,14 +233,87 @@ START_TEST(refused)
 }
 END_TEST
 
+/* What a name server says of a backend; and what is left of that. */
+static const struct {
+	const char *said[3], *left[3];
+} answers[] = {
+	{ { "192.0.2.1:80", "[2001:db8::1]:80" },
+	    { "192.0.2.1:80", "[2001:db8::1]:80" } },
+	{ { "0.0.0.0:80", "192.0.2.1:80" }, { "192.0.2.1:80" } },
+	{ { "192.0.2.1:80", "[::]:80" }, { "192.0.2.1:80" } },
+	{ { "0.0.0.0:80" }, { NULL } },
+	{ { "[::]:80", "0.0.0.0:80" }, { NULL } },
+	{ { "[::ffff:0.0.0.0]:80" }, { NULL } },
+	{ { "224.0.0.1:80", "255.255.255.255:80" }, { NULL } },
+	{ { "[fe80::1]:80" }, { NULL } },
+};
+
+START_TEST(answered)
+{
+	const bool found = answers[_i].left[0] != NULL;
+	const struct conf_listen *l;
+	struct conf *conf;
+	struct name *one;
+	struct addr addr;
+	struct err err;
+	size_t i;
+
+	names_begin();
+	one = names_get("said.test:80");
+	for (i = 0; answers[_i].said[i] != NULL; i++) {
+		ck_assert_int_eq(addr_parse(answers[_i].said[i], &addr, NULL,
+		    &err), 0);
+		name_add(one, &addr);
+	}
+	conf = test_load("listen x { address = \"127.0.0.1:1\" service = "
+	    "proxy backend = \"said.test:80\" certificate c { chain = c } }");
+	l = &conf->listens[0];
+	if (found) {
+		assert_numbers(l->backends, l->nbackends, "said.test:80",
+		    answers[_i].left);
+	} else {
+		ck_assert_uint_eq(l->nbackends, 1);
+		ck_assert(addr_is_unknown(&l->backends[0].addr));
+		ck_assert(!l->backends[0].again);
+	}
+	/* It is no news before it has another one, and is asked for again. */
+	ck_assert(!conf_names_found(conf));
+	ck_assert(conf_names_ask(conf) == !found);
+	ck_assert_int_eq((int)one->state, found ? NAME_FOUND : NAME_ASKED);
+	ck_assert_int_eq(addr_parse("192.0.2.9:80", &addr, NULL, &err), 0);
+	name_add(one, &addr);
+	ck_assert(conf_names_found(conf) == !found);
+	conf_free(conf);
+}
+END_TEST
+
+/* That is not the name server's fault. */
+START_TEST(port_of_a_name)
+{
+	struct addr addr;
+	struct err err;
+
+	names_begin();
+	ck_assert_int_eq(addr_parse("192.0.2.1:0", &addr, NULL, &err), 0);
+	name_add(names_get("said.test:0"), &addr);
+	expect("backend", "said.test:0", PORT "; this is 192.0.2.1:0");
+}
+END_TEST
+
 Suite *
 addresses_suite(void)
 {
 	Suite *suite = suite_create("addresses");
-	TCase *tc = test_case("addresses");
+	TCase *tc = test_case("addresses"), *own;
 
 	tcase_add_loop_test(tc, name, 0, COUNT(names));
 	tcase_add_loop_test(tc, refused, 0, COUNT(rows));
+	/* Names are looked up no more from then on. */
+	own = test_case("answers");
+	tcase_set_tags(own, "fork");
+	tcase_add_loop_test(own, answered, 0, COUNT(answers));
+	tcase_add_test(own, port_of_a_name);
+	suite_add_tcase(suite, own);
 	suite_add_tcase(suite, tc);
 	return suite;
 }
