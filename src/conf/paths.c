@@ -56,11 +56,15 @@ conf_check_paths(const struct conf *conf, struct err *err)
 	return 0;
 }
 
-/* One that is there is opened as for a start; otherwise, could it be made? */
+/*
+ * One that is there is opened as for a start; otherwise, could it be made? But
+ * not a FIFO: who reads it would take our close for the end.
+ */
 static int
 check_log(const struct conf_str *log, struct err *err)
 {
 	struct err why;
+	struct stat st;
 	char *path;
 	int fd, r = 0;
 
@@ -70,6 +74,9 @@ check_log(const struct conf_str *log, struct err *err)
 	path = follow_links(log->value);
 	if (access(path, F_OK) == -1 && errno == ENOENT) {
 		if (folder_of(path) == -1)
+			r = err_set(&why, NULL, "%s", strerror(errno));
+	} else if (stat(path, &st) == 0 && S_ISFIFO(st.st_mode)) {
+		if (access(path, W_OK) == -1)
 			r = err_set(&why, NULL, "%s", strerror(errno));
 	} else if ((fd = log_file_open(path, &why)) == -1) {
 		r = -1;

@@ -15,6 +15,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "master/handover.h"
 #include "master/master_int.h"
 #include "service/service.h"
 
@@ -104,6 +105,9 @@ generation_check(const struct master_options *o, struct conf *conf,
 		r = generation_reread(g, o, err);
 	if (r == 0)
 		r = conf_check_paths(g->conf, err);
+	/* Who asks is about to open it. */
+	if (r == 0 && handover_asked())
+		r = logfile_open(g, err);
 	if (r == 0 && tlscache_keys_open(&g->shared.keys, 1, 1,
 	    clock_wall()) != TLSCACHE_OK)
 		r = err_set(err, NULL, "shared memory: %s", strerror(errno));

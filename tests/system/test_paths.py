@@ -200,6 +200,8 @@ def kinds_of(name):
 def test_start(tmp, site, name, test):
     conf = os.path.join(tmp, "t.conf")
     for kind, says in kinds_of(name):
+        if test and (name, kind) == ("log", "fifo"):
+            says = None  # it is not opened: who reads it would see an end
         if says is None and not test:
             continue
         clear(site.bad(name))

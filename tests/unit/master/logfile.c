@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -70,13 +71,14 @@ END_TEST
 /* What cannot be the log, whether there is a file or not. */
 static const struct {
 	const char *path, *text;
+	bool tested; /* … in a test of the configuration, too */
 } bad[] = {
-	{ "no/log", "No such file" },
-	{ "folder", "Is a directory" },
-	{ "file/log", "Not a directory" },
-	{ "pipe", "nobody reads this pipe" },
-	{ "nowhere", "No such file" }, /* a link to no/log */
-	{ "to_pipe", "nobody reads this pipe" },
+	{ "no/log", "No such file", true },
+	{ "folder", "Is a directory", true },
+	{ "file/log", "Not a directory", true },
+	{ "pipe", "nobody reads this pipe", false },
+	{ "nowhere", "No such file", true }, /* a link to no/log */
+	{ "to_pipe", "nobody reads this pipe", false },
 };
 
 START_TEST(file_cannot_be)
@@ -87,14 +89,32 @@ START_TEST(file_cannot_be)
 	ck_assert_int_eq(close(creat(test_path("file"), 0644)), 0);
 	ck_assert_int_eq(symlink("no/log", test_path("nowhere")), 0);
 	ck_assert_int_eq(symlink("pipe", test_path("to_pipe")), 0);
-	ck_assert_int_eq(conf_check_paths(&conf, &err), -1);
-	ck_assert_ptr_nonnull(strstr(err.text, "a.conf:7: log \""));
-	ck_assert_ptr_nonnull(strstr(err.text, bad[_i].text));
+	ck_assert_int_eq(conf_check_paths(&conf, &err),
+	    bad[_i].tested ? -1 : 0);
+	if (bad[_i].tested) {
+		ck_assert_ptr_nonnull(strstr(err.text, "a.conf:7: log \""));
+		ck_assert_ptr_nonnull(strstr(err.text, bad[_i].text));
+	}
 	err.text[0] = '\0';
 	ck_assert_int_eq(logfile_open(&g, &err), -1);
 	ck_assert_ptr_nonnull(strstr(err.text, "a.conf:7: log \""));
 	ck_assert_ptr_nonnull(strstr(err.text, bad[_i].text));
 	ck_assert_int_eq(rmdir(test_path("folder")), 0);
+}
+END_TEST
+
+/* A writer that comes and goes is the end for who reads it. */
+START_TEST(pipe_is_not_opened_for_a_test)
+{
+	struct pollfd p = { .events = POLLIN };
+
+	conf.log.value = xstrdup(test_path("pipe"));
+	ck_assert_int_eq(mkfifo(conf.log.value, 0644), 0);
+	p.fd = open(conf.log.value, O_RDONLY | O_NONBLOCK);
+	ck_assert_int_ne(p.fd, -1);
+	ck_assert_int_eq(conf_check_paths(&conf, &err), 0);
+	ck_assert_int_eq(poll(&p, 1, 0), 0);
+	close(p.fd);
 }
 END_TEST
 
@@ -157,6 +177,7 @@ logfile_suite(void)
 	tcase_add_test(tc, file_is_good);
 	tcase_add_loop_test(tc, file_cannot_be, 0,
 	    sizeof(bad) / sizeof(bad[0]));
+	tcase_add_test(tc, pipe_is_not_opened_for_a_test);
 	tcase_add_test(tc, pipe_stays_open);
 	tcase_add_loop_test(tc, auto_means, 0, 2);
 	suite_add_tcase(s, tc);
