@@ -22,9 +22,10 @@
 /* How long the master may be deaf while it loads certificates. */
 #define TURN_US 5000
 
+static struct generation *blank(struct conf *);
+static void take_conf(struct generation *, struct conf *);
 static int prepare(struct generation *, struct err *);
 static void limit_connections(struct generation *);
-static int take_ids(struct generation *, struct err *);
 static int get_cache(struct generation *, struct err *);
 static void cache_unref(struct cache *);
 static int load_next(struct generation *, struct err *);
@@ -36,15 +37,33 @@ static void forget_sockets(struct master *, const struct generation *);
 struct generation *
 generation_new(struct master *m, struct conf *conf)
 {
-	struct generation *g;
+	struct generation *g = blank(conf);
 
-	g = xcalloc(1, sizeof(*g));
-	g->conf = conf;
-	g->log_fd = -1;
 	g->master = m;
 	g->number = m->last_generation + 1;
 	TAILQ_INSERT_TAIL(&m->generations, g, entry);
 	return g;
+}
+
+static struct generation *
+blank(struct conf *conf)
+{
+	struct generation *g = xcalloc(1, sizeof(*g));
+
+	g->log_fd = -1;
+	take_conf(g, conf);
+	return g;
+}
+
+static void
+take_conf(struct generation *g, struct conf *conf)
+{
+	const struct priv_word user = { conf->user.value, &conf->user.loc };
+	const struct priv_word group = { conf->group.value,
+		&conf->group.loc };
+
+	g->conf = conf;
+	priv_account_set(&g->account, &user, &group);
 }
 
 int
@@ -56,12 +75,7 @@ generation_reread(struct generation *g, const struct master_options *o,
 	conf = conf_load(o->path, o->overrides, o->noverrides, err);
 	if (conf == NULL)
 		return -1;
-	if (strcmp(conf->user.value, old->user.value) != 0 ||
-	    strcmp(conf->group.value, old->group.value) != 0) {
-		g->ids_known = false;
-		g->ids.ngroups = 0;
-	}
-	g->conf = conf;
+	take_conf(g, conf);
 	conf_free(old);
 	return 0;
 }
@@ -94,13 +108,10 @@ int
 generation_check(const struct master_options *o, struct conf *conf,
     struct err *err)
 {
-	struct generation *g;
+	struct generation *g = blank(conf);
 	int r;
 
-	g = xcalloc(1, sizeof(*g));
-	g->conf = conf;
-	g->log_fd = -1;
-	r = lookup_wait(g, err);
+	r = lookup_wait(&g->account, err);
 	if (r == 1)
 		r = generation_reread(g, o, err);
 	if (r == 0)
@@ -136,7 +147,7 @@ generation_free(struct generation *g)
 		close(g->log_fd);
 	free(g->listeners);
 	free(g->sets);
-	free(g->ids.groups);
+	priv_account_release(&g->account);
 	cache_unref(g->cache);
 	conf_free(g->conf);
 	free(g);
@@ -179,7 +190,8 @@ prepare(struct generation *g, struct err *err)
 			return -1;
 	}
 	if (tls_keys_check(g->conf, err) == -1 ||
-	    conf_check_chroot(g->conf, err) == -1 || take_ids(g, err) == -1 ||
+	    conf_check_chroot(g->conf, err) == -1 ||
+	    priv_account_take(&g->account, err) == -1 ||
 	    get_cache(g, err) == -1)
 		return -1;
 	g->shared.sessions = g->cache->sessions;
@@ -202,29 +214,6 @@ limit_connections(struct generation *g)
 		    "at most; raise the limit (LimitNOFILE= of systemd, "
 		    "ulimit -n)", conf->worker_connections,
 		    conf_files(conf), limit, g->connections);
-}
-
-/* Whom the workers become, as lookup.c has found it. */
-static int
-take_ids(struct generation *g, struct err *err)
-{
-	const char *user = g->conf->user.value, *group = g->conf->group.value;
-	struct priv_ids *ids = &g->ids;
-
-	if (g->ids_error[0] != '\0')
-		return err_set(err, NULL, "%s", g->ids_error);
-	ids->drop = geteuid() == 0;
-	ids->user = user[0] == '\0' && ids->drop ? DAEMON_USER : user;
-	if (!ids->drop && user[0] != '\0' && ids->uid != geteuid())
-		log_warnx("user = \"%s\" is not followed: only root can "
-		    "change to another user", user);
-	if (ids->drop && ids->uid == 0)
-		log_warnx("user = \"%s\": the workers run as root",
-		    ids->user);
-	if (!ids->drop && group[0] != '\0' && ids->gid != getegid())
-		log_warnx("group = \"%s\" is not followed: only root can "
-		    "change to another group", group);
-	return 0;
 }
 
 static int

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Making the next generation: names of hosts and users are looked up by the
- * children of lookup.c, then certificates are loaded, some at a time, and then
- * its workers are started. Also without being asked: when a name is found that
- * was not, the workers learn its addresses as by a reload.
+ * children of priv/lookup.c, then certificates are loaded, some at a time, and
+ * then its workers are started. Also without being asked: when a name is found
+ * that was not, the workers learn its addresses as by a reload.
  */
 #include "config.h"
 
@@ -30,7 +30,8 @@ void
 making_begin(struct master *m)
 {
 	event_del(&m->making);
-	switch (lookup_begin(&m->lookup, m->next)) {
+	switch (lookup_begin(&m->lookup, &m->children,
+	    &m->next->account)) {
 	case 0:
 		event_active(&m->making, EV_TIMEOUT, 1);
 		break;
@@ -54,18 +55,18 @@ wait_answer(struct master *m)
 		tv.tv_sec = left / 1000000;
 		tv.tv_usec = left % 1000000;
 	}
-	event_assign(&l->answer, m->base, l->crew.fd, EV_READ, answer_event_cb, m);
-	event_add(&l->answer, &tv);
+	event_assign(&m->answer, m->base, l->crew.fd, EV_READ, answer_event_cb,
+	    m);
+	event_add(&m->answer, &tv);
 }
 
 static void
 answer_event_cb(evutil_socket_t fd, short what, void *arg)
 {
 	struct master *m = arg;
-	struct generation *g = m->next != NULL ? m->next : m->current;
 
 	/* What came while we were not running is heard, late or not. */
-	if (lookup_read(&m->lookup, g) == 1 && !(what & EV_TIMEOUT))
+	if (lookup_read(&m->lookup) == 1 && !(what & EV_TIMEOUT))
 		wait_answer(m);
 	else
 		event_active(&m->making, EV_TIMEOUT, 1);
@@ -95,7 +96,7 @@ answered(struct master *m)
 	bool names = m->lookup.nnames > 0;
 	struct err err;
 
-	lookup_end(&m->lookup, m->next != NULL ? m->next : m->current);
+	lookup_end(&m->lookup);
 	if (m->next == NULL)
 		found_again(m);
 	else if (names && generation_reread(m->next, m->options, &err) == -1)
@@ -132,6 +133,8 @@ warn_fixed(const struct conf *now, const struct conf *next)
 void
 making_drop(struct master *m)
 {
+	if (event_initialized(&m->answer))
+		event_del(&m->answer);
 	lookup_drop(&m->lookup);
 	event_del(&m->making);
 }
@@ -155,7 +158,8 @@ making_names(struct master *m)
 	if (conf_names_found(m->current->conf))
 		found_again(m);
 	else if (conf_names_ask(m->current->conf) &&
-	    lookup_begin(&m->lookup, m->current) == 1)
+	    lookup_begin(&m->lookup, &m->children,
+	    &m->current->account) == 1)
 		wait_answer(m);
 }
 

@@ -21,6 +21,7 @@
 #include "listen/listen.h"
 #include "master/master.h"
 #include "master/state.h"
+#include "priv/lookup.h"
 #include "stats/scoreboard.h"
 #include "tls/tls.h"
 #include "tlscache.h"
@@ -50,9 +51,7 @@ struct generation {
 	size_t certificates; /* that are loaded so far */
 	struct heritage_socket_set *sets;
 	size_t nsets;
-	struct priv_ids ids;
-	bool ids_known;
-	char ids_error[400]; /* why they are not to be had */
+	struct priv_account account; /* of the workers */
 	int log_fd; /* the log file, before it is in use; or -1 */
 	size_t connections; /* for which a worker has descriptors */
 	unsigned alive; /* processes */
@@ -97,15 +96,6 @@ struct seat {
 	struct process *cover;	 /* serves this one's queue meanwhile */
 };
 
-/* lookup.c: the processes that ask for names, and what they have said */
-struct lookup {
-	struct child crew;
-	size_t *names; /* the places of those that are asked for */
-	size_t nnames;
-	int64_t until; /* clock_mono_us() */
-	struct event answer;
-};
-
 /* upgrade.c: the process that tests the program. */
 struct upgrade_test {
 	struct child child; /* its fd is of what it prints */
@@ -145,6 +135,7 @@ struct master {
 	int64_t names_wait_s; /* what was found could not be used so far */
 	struct upgrade_test test;
 	struct lookup lookup;
+	struct event answer; /* to that */
 	struct child mover; /* moves sessions to a cache of another size */
 	int64_t retry_at; /* clock_mono_us(): finish an upgrade; 0: no need */
 	int64_t started;      /* clock_wall() */
@@ -193,28 +184,6 @@ int generation_check(const struct master_options *, struct conf *,
     struct err *);
 /* In a worker: free all others, private keys above all. */
 void generation_forget(struct master *, const struct generation *);
-
-/* lookup.c */
-
-/*
- * Have children ask for the names of hosts that are noted in names.h as asked
- * for, and for the ids of a generation's workers: both can take as long as a
- * dead name server. 1: call lookup_read() when there is something to be read,
- * and lookup_end() at the latest when the time is over. 0: there is nothing to
- * ask for. -1 and errno.
- */
-int lookup_begin(struct lookup *, struct generation *);
-/* 1: there is more to come, 0: that is all. */
-int lookup_read(struct lookup *, struct generation *);
-/* What is not answered by now has failed. */
-void lookup_end(struct lookup *, struct generation *);
-/*
- * The same without an event loop: waits until all is answered, or late. 1 when
- * hosts were among it, 0, or -1 with the error text.
- */
-int lookup_wait(struct generation *, struct err *);
-/* Nobody wants to know any more. */
-void lookup_drop(struct lookup *);
 
 /* process.c */
 

@@ -43,7 +43,7 @@ move(void *arg, int output)
 
 	memset(&h, 0, sizeof(h));
 	h.conf = how->to->conf;
-	h.ids = how->to->ids;
+	h.ids = how->to->account.ids;
 	h.sessions = how->to->cache->sessions;
 	worker_move(&h, how->from);
 }

@@ -104,7 +104,7 @@ inherit(void *how, int output)
 	h.nsets = g->nsets;
 	h.listeners = g->listeners;
 	h.nlisteners = g->nlisteners;
-	h.ids = g->ids;
+	h.ids = g->account.ids;
 	h.sessions = g->cache != NULL ? g->cache->sessions : NULL;
 	h.slot = p->slot;
 	h.worker = p->worker;

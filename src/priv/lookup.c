@@ -23,7 +23,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/names.h"
-#include "master/master_int.h"
+#include "priv/lookup.h"
 
 /* What an answer may take, in seconds. */
 #define WITHIN_S 5
@@ -51,46 +51,35 @@ struct answer {
 	} u;
 };
 
-struct question {
-	struct generation *g;
-	const struct lookup *l;
-};
-
-static int begin(struct lookup *, struct generation *, struct children *);
 static crew_job ask;
 static void ask_name(size_t, int);
-static void ask_ids(const struct generation *, int);
+static void ask_ids(const struct priv_account *, int);
 static void say(int, const struct answer *);
-static void take(struct generation *, const struct answer *);
+static void take(struct priv_account *, const struct answer *);
 static void not_answered(struct name *, const char *);
-static bool want_ids(const struct generation *);
+static bool want_ids(const struct priv_account *);
 
 int
-lookup_begin(struct lookup *l, struct generation *g)
+lookup_begin(struct lookup *l, struct children *children,
+    struct priv_account *account)
 {
-	return begin(l, g, &g->master->children);
-}
-
-static int
-begin(struct lookup *l, struct generation *g, struct children *children)
-{
-	struct question q = { .g = g, .l = l };
 	const struct name *all;
 	size_t i, n;
 
 	all = names_all(&n);
 	l->names = xcalloc(n + 1, sizeof(*l->names));
 	l->nnames = 0;
+	l->account = account;
 	for (i = 0; i < n; i++)
 		if (all[i].state == NAME_ASKED)
 			l->names[l->nnames++] = i;
-	n = l->nnames + (want_ids(g) ? 1 : 0);
+	n = l->nnames + (want_ids(account) ? 1 : 0);
 	if (n == 0) {
 		lookup_drop(l);
 		return 0;
 	}
 	l->until = clock_mono_us() + WITHIN_S * 1000000;
-	if (crew_start(children, &l->crew, "looking up names", ask, n, &q,
+	if (crew_start(children, &l->crew, "looking up names", ask, n, l,
 	    WITHIN_S + 1) == 0)
 		return 1;
 	lookup_drop(l);
@@ -98,7 +87,7 @@ begin(struct lookup *l, struct generation *g, struct children *children)
 }
 
 int
-lookup_read(struct lookup *l, struct generation *g)
+lookup_read(struct lookup *l)
 {
 	struct answer a;
 	ssize_t n;
@@ -111,13 +100,14 @@ lookup_read(struct lookup *l, struct generation *g)
 			return 1;
 		if (n != (ssize_t)sizeof(a))
 			return 0;
-		take(g, &a);
+		take(l->account, &a);
 	}
 }
 
 void
-lookup_end(struct lookup *l, struct generation *g)
+lookup_end(struct lookup *l)
 {
+	struct priv_account *account = l->account;
 	static const char late[] = "the name server does not answer";
 	struct name *all;
 	size_t i, n;
@@ -126,14 +116,14 @@ lookup_end(struct lookup *l, struct generation *g)
 	for (i = 0; i < n; i++)
 		if (all[i].state == NAME_ASKED)
 			not_answered(&all[i], late);
-	if (want_ids(g))
-		(void)snprintf(g->ids_error, sizeof(g->ids_error),
+	if (want_ids(account))
+		(void)snprintf(account->error, sizeof(account->error),
 		    "users cannot be looked up: there is no answer");
 	lookup_drop(l);
 }
 
 int
-lookup_wait(struct generation *g, struct err *err)
+lookup_wait(struct priv_account *account, struct err *err)
 {
 	struct children children = { NULL };
 	struct lookup l;
@@ -143,7 +133,7 @@ lookup_wait(struct generation *g, struct err *err)
 	int r;
 
 	memset(&l, 0, sizeof(l));
-	r = begin(&l, g, &children);
+	r = lookup_begin(&l, &children, account);
 	if (r == -1)
 		return err_set(err, NULL, "looking up names: %s",
 		    strerror(errno));
@@ -154,17 +144,15 @@ lookup_wait(struct generation *g, struct err *err)
 	p.events = POLLIN;
 	while (r == 1 && (left = l.until - clock_mono_us()) > 0) {
 		(void)poll(&p, 1, (int)(left / 1000) + 1);
-		r = lookup_read(&l, g);
+		r = lookup_read(&l);
 	}
-	lookup_end(&l, g);
+	lookup_end(&l);
 	return names ? 1 : 0;
 }
 
 void
 lookup_drop(struct lookup *l)
 {
-	if (event_initialized(&l->answer))
-		event_del(&l->answer);
 	child_end(&l->crew);
 	free(l->names);
 	l->names = NULL;
@@ -175,12 +163,12 @@ lookup_drop(struct lookup *l)
 static void
 ask(void *arg, size_t i, int fd)
 {
-	const struct question *q = arg;
+	const struct lookup *l = arg;
 
-	if (i < q->l->nnames)
-		ask_name(q->l->names[i], fd);
+	if (i < l->nnames)
+		ask_name(l->names[i], fd);
 	else
-		ask_ids(q->g, fd);
+		ask_ids(l->account, fd);
 }
 
 static void
@@ -209,12 +197,8 @@ ask_name(size_t place, int fd)
 }
 
 static void
-ask_ids(const struct generation *g, int fd)
+ask_ids(const struct priv_account *account, int fd)
 {
-	const struct conf *conf = g->conf;
-	const struct priv_word user = { conf->user.value, &conf->user.loc };
-	const struct priv_word group = { conf->group.value,
-		&conf->group.loc };
 	struct priv_ids ids;
 	struct answer a;
 	struct err err;
@@ -223,7 +207,7 @@ ask_ids(const struct generation *g, int fd)
 	memset(&ids, 0, sizeof(ids));
 	memset(&a, 0, sizeof(a));
 	a.ids = true;
-	if (priv_ids_look_up(&ids, &user, &group, &err) == -1) {
+	if (priv_ids_look_up(&ids, &account->user, &account->group, &err) == -1) {
 		a.type = ANSWER_FAILED;
 		snprintf(a.u.why, sizeof(a.u.why), "%.*s",
 		    (int)sizeof(a.u.why) - 1, err.text);
@@ -249,23 +233,23 @@ say(int fd, const struct answer *a)
 }
 
 static bool
-want_ids(const struct generation *g)
+want_ids(const struct priv_account *account)
 {
-	return !g->ids_known && g->ids_error[0] == '\0' &&
-	    (geteuid() == 0 || g->conf->user.value[0] != '\0' ||
-	    g->conf->group.value[0] != '\0');
+	return !account->known && account->error[0] == '\0' &&
+	    (geteuid() == 0 || account->user.text[0] != '\0' ||
+	    account->group.text[0] != '\0');
 }
 
 static void
-take(struct generation *g, const struct answer *a)
+take(struct priv_account *account, const struct answer *a)
 {
-	struct priv_ids *ids = &g->ids;
+	struct priv_ids *ids = &account->ids;
 	struct name *all;
 	size_t n;
 
 	all = names_all(&n);
 	if (a->ids && a->type == ANSWER_FAILED) {
-		(void)snprintf(g->ids_error, sizeof(g->ids_error), "%s",
+		(void)snprintf(account->error, sizeof(account->error), "%s",
 		    a->u.why);
 	} else if (a->type == ANSWER_GROUP) {
 		ids->groups = xreallocarray(ids->groups,
@@ -274,7 +258,7 @@ take(struct generation *g, const struct answer *a)
 	} else if (a->type == ANSWER_IDS) {
 		ids->uid = a->u.ids.uid;
 		ids->gid = a->u.ids.gid;
-		g->ids_known = true;
+		account->known = true;
 	} else if (a->name < n && a->type == ANSWER_ADDRESS) {
 		name_add(&all[a->name], &a->u.addr);
 	} else if (a->name < n && a->type == ANSWER_FAILED) {
