@@ -105,11 +105,18 @@ mem_spare(void)
 	return there;
 }
 
+/* Of few objects, tcmalloc has no other cache beside the thread's. */
 void
-mem_release(void)
+mem_flush(void)
 {
 	if (MallocExtension_MarkThreadIdle != NULL)
 		MallocExtension_MarkThreadIdle();
+}
+
+void
+mem_release(void)
+{
+	mem_flush();
 	if (MallocExtension_ReleaseFreeMemory != NULL)
 		MallocExtension_ReleaseFreeMemory();
 #ifdef HAVE_MALLOC_TRIM

@@ -33,5 +33,10 @@ bool mem_spare(void);
  * after much was in use: not for each connection. Any process.
  */
 void mem_release(void);
+/*
+ * To be called now and then where much is freed one after the other, so that no
+ * cache of the allocator keeps pages from being given back later.
+ */
+void mem_flush(void);
 
 #endif

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "base/mem.h"
 #include "conf/conf_int.h"
 
 static void clear_below(const struct conf_schema *, unsigned, void *);
@@ -50,8 +51,10 @@ clear_below(const struct conf_schema *s, unsigned section, void *target)
 		row = &s->sections[i];
 		if (row->parent != section)
 			continue;
-		for (j = 0; j < conf_targets(row, target); j++)
+		for (j = 0; j < conf_targets(row, target); j++) {
 			clear_below(s, i, conf_target(row, target, j));
+			mem_flush();
+		}
 		if (row->shape == CONF_TITLED)
 			conf_targets_free(row, target);
 	}

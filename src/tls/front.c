@@ -94,11 +94,14 @@ tls_front_free(struct tls_front *front)
 
 	if (front == NULL)
 		return;
-	for (i = 0; i < front->nnames; i++)
+	for (i = 0; i < front->nnames; i++) {
 		free(front->names[i].name);
+		mem_flush();
+	}
 	for (i = 0; i < front->npolicies; i++) {
 		SSL_CTX_free(front->policies[i].ctx);
 		free(front->policies[i].title);
+		mem_flush();
 		if (i % FREE_EACH == FREE_EACH - 1)
 			mem_release();
 	}
