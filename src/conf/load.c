@@ -33,11 +33,14 @@ conf_load_by(const struct conf_schema *schema, const char *path,
 	l.conf = xcalloc(1, schema->sections[CONF_SECTION_ROOT].size);
 	l.set = xcalloc(schema->nsections * schema->ndirectives,
 	    sizeof(*l.set));
+	l.titles = xcalloc(schema->nsections, sizeof(*l.titles));
 	err->text[0] = '\0';
 	conf_loader = &l;
 	rc = load(path, overrides, n);
+	conf_titles_free();
 	conf_loader = NULL;
 	free(l.set);
+	free(l.titles);
 	if (rc == 0)
 		return l.conf;
 	conf_free_by(schema, l.conf);

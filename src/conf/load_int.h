@@ -14,8 +14,8 @@ struct conf_loader {
 	struct conf_source *source;
 	cfg_t *root;
 	const cfg_t *cfg; /* the one that was looked for last, … */
-	cfg_t *parent;	  /* … where it was found, and as what */
-	unsigned section;
+	unsigned section; /* … and what it is */
+	void **titles; /* titles.c: of each section */
 	struct loc *set; /* of each section's directives; file NULL: not */
 };
 
@@ -29,11 +29,19 @@ extern struct conf_loader *conf_loader;
 cfg_opt_t *conf_options_new(const struct conf_schema *, unsigned section);
 void conf_options_free(cfg_opt_t *);
 
+/*
+ * titles.c: a section of that title begins. NULL, or where the one is that had
+ * it first; that lives until another section begins.
+ */
+const struct loc *conf_titles_note(unsigned section, const char *title,
+    const struct loc *);
+void conf_titles_free(void);
+
 /* parse.c */
 
 /* Where libConfuse is. */
 struct loc conf_here(const cfg_t *);
-/* Which section that is. nsections: libConfuse has it in place of another. */
+/* Which section that is. */
 unsigned conf_section_of(const cfg_t *);
 /* The struct of the one that is being read, or was last. NULL: none. */
 void *conf_target_of(unsigned section);

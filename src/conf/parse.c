@@ -15,7 +15,7 @@ static unsigned search(cfg_t *, unsigned, const cfg_t *);
 static int begin(const cfg_t *, unsigned);
 static int twice(const char *, const char *, const struct loc *,
     const struct loc *);
-static int replaced(const cfg_t *);
+static void forget(cfg_opt_t *, unsigned);
 static int too_large(const cfg_t *);
 static struct loc *set_of(unsigned, const struct conf_directive *);
 static void clear_emptied(cfg_t *, unsigned);
@@ -38,55 +38,27 @@ static int
 begin(const cfg_t *cfg, unsigned section)
 {
 	const struct conf_section *row;
-	struct loc here = conf_here(cfg), *loc;
+	struct loc here = conf_here(cfg);
+	const struct loc *loc;
 	void *parent, *target;
-	size_t n;
 
-	if (section == conf_loader->schema->nsections)
-		return replaced(cfg);
+	assert(section < conf_loader->schema->nsections);
 	row = &conf_loader->schema->sections[section];
 	parent = conf_target_of(row->parent);
-	n = conf_targets(row, parent);
-	if (row->shape == CONF_ONCE)
+	if (row->shape == CONF_ONCE) {
 		target = conf_target(row, parent, 0);
-	else if (cfg_size(conf_loader->parent, row->name) > n)
+		loc = conf_target_loc(row, target);
+		if (loc->file != NULL)
+			return twice(row->name, "", loc, &here);
+	} else {
+		loc = conf_titles_note(section, cfg->title, &here);
+		if (loc != NULL)
+			return twice(cfg->title, "\"", loc, &here);
 		target = conf_target_add(row, parent, cfg->title);
-	else
-		return replaced(cfg);
-	loc = conf_target_loc(row, target);
-	if (loc->file != NULL)
-		return twice(row->name, "", loc, &here);
-	conf_default(section, target, &here);
-	*loc = here;
-	return 0;
-}
-
-/* One with a title that another one has took its place. */
-static int
-replaced(const cfg_t *cfg)
-{
-	const struct conf_schema *s = conf_loader->schema;
-	struct loc here = conf_here(cfg);
-	const struct conf_section *row;
-	void *parent, *target;
-	unsigned i;
-	size_t j;
-
-	for (i = 1; i < s->nsections; i++) {
-		row = &s->sections[i];
-		parent = conf_target_of(row->parent);
-		if (row->shape != CONF_TITLED || parent == NULL ||
-		    strcmp(row->name, cfg->name) != 0)
-			continue;
-		for (j = 0; j < conf_targets(row, parent); j++) {
-			target = conf_target(row, parent, j);
-			if (strcmp(conf_target_title(row, target),
-			    cfg->title) == 0)
-				return twice(cfg->title, "\"",
-				    conf_target_loc(row, target), &here);
-		}
 	}
-	return err_set(conf_loader->err, &here, "cannot be read");
+	conf_default(section, target, &here);
+	*conf_target_loc(row, target) = here;
+	return 0;
 }
 
 static int
@@ -132,12 +104,29 @@ int
 conf_end_cb(cfg_t *parent, cfg_opt_t *opt)
 {
 	cfg_t *cfg = cfg_opt_getnsec(opt, cfg_opt_size(opt) - 1);
+	unsigned section = conf_section_of(cfg);
+	int rc;
 
 	if (conf_loader->err->text[0] != '\0')
 		return -1;
 	if (!mem_spare())
 		return too_large(cfg);
-	return conf_end(cfg, conf_section_of(cfg));
+	rc = conf_end(cfg, section);
+	forget(opt, section);
+	return rc;
+}
+
+/*
+ * All that it says is ours by now. libConfuse would keep several KiB of each,
+ * and compare the title of a new one with those of all before.
+ */
+static void
+forget(cfg_opt_t *opt, unsigned section)
+{
+	if (conf_loader->schema->sections[section].shape != CONF_TITLED)
+		return;
+	conf_loader->cfg = NULL;
+	(void)cfg_opt_rmnsec(opt, cfg_opt_size(opt) - 1);
 }
 
 /* There are tens of thousands of sections where somebody wants them. */
@@ -243,7 +232,6 @@ search(cfg_t *parent, unsigned section, const cfg_t *cfg)
 		    (n = cfg_size(parent, s->sections[i].name)) == 0)
 			continue;
 		below = cfg_getnsec(parent, s->sections[i].name, n - 1);
-		conf_loader->parent = parent;
 		if (below == cfg)
 			return i;
 		found = search(below, i, cfg);

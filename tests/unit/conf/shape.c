@@ -2,6 +2,10 @@
 /* Words that are unknown, in the wrong place, of another shape, or twice. */
 #include "config.h"
 
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
 #include "test_conf.h"
 
 static const struct bad rows[] = {
@@ -82,6 +86,36 @@ START_TEST(refused)
 }
 END_TEST
 
+/* CPU seconds that n certificates take. */
+static double
+seconds(size_t n)
+{
+	clock_t begin = clock();
+	char *text;
+	size_t i, size;
+	FILE *fp;
+
+	fp = open_memstream(&text, &size);
+	fprintf(fp, "listen x {\naddress = { 127.0.0.1:1 }\n");
+	for (i = 0; i < n; i++)
+		fprintf(fp, "certificate c%zu {\nchain = c\n"
+		    "names = { n%zu }\n}\n", i, i);
+	fputs("}\n", fp);
+	fclose(fp);
+	conf_free(test_load(text));
+	free(text);
+	return (double)(clock() - begin) / CLOCKS_PER_SEC;
+}
+
+/* Ten times as many take ten times as long, and not a hundred times. */
+START_TEST(many_sections)
+{
+	double few = seconds(1500), many = seconds(15000);
+
+	ck_assert_double_lt(many, 25 * few);
+}
+END_TEST
+
 /* Set in one listener is not set in the next. */
 START_TEST(each_section_anew)
 {
@@ -98,6 +132,8 @@ shape_suite(void)
 
 	tcase_add_loop_test(tc, refused, 0, COUNT(rows));
 	tcase_add_test(tc, each_section_anew);
+	tcase_set_timeout(tc, 30);
+	tcase_add_test(tc, many_sections);
 	suite_add_tcase(suite, tc);
 	return suite;
 }
