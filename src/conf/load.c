@@ -131,6 +131,9 @@ conf_include_func(cfg_t *cfg, cfg_opt_t *opt, int argc, const char **argv)
 	struct loc loc = conf_here(cfg);
 	int i;
 
+	/* The section that it stands in may be wrong. */
+	if (conf_loader->err->text[0] != '\0')
+		return -1;
 	if (argc == 0)
 		return err_set(conf_loader->err, &loc, "include(): expected a "
 		    "path or a pattern");

@@ -248,6 +248,7 @@ conf_target_of(unsigned section)
 	void *parent;
 	size_t n;
 
+	assert(section < conf_loader->schema->nsections);
 	if (section == CONF_SECTION_ROOT)
 		return conf_loader->conf;
 	row = &conf_loader->schema->sections[section];

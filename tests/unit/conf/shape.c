@@ -69,6 +69,8 @@ static const struct bad rows[] = {
 	    "sections \"x\"; the first is at t.conf:2" },
 	{ LISTEN("x", "") LISTEN("y", "") "listen x {\n}", "t.conf:3: there "
 	    "are two sections \"x\"; the first is at t.conf:1" },
+	{ "\n" LISTEN("x", "") "listen x {\ninclude(none)\n}", "t.conf:3: "
+	    "there are two sections \"x\"; the first is at t.conf:2" },
 	{ "listen x {\ncertificate c { chain = c }\ncertificate c { }\n}",
 	    "t.conf:3: there are two sections \"c\"; the first is at "
 	    "t.conf:2" },
