@@ -50,6 +50,11 @@
 #define CONN_OUT_MAX (1u << 20)
 #define CONN_RECHECK_MS 100
 /*
+ * Without idle_timeout: how long a service may take nothing of what a client
+ * has left behind.
+ */
+#define CONN_LEFT_MS (5 * 60000)
+/*
  * What a service may write to a client that is over: a client could leave
  * requests behind by the thousand, and have them all answered.
  */

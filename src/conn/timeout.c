@@ -5,9 +5,13 @@
  */
 #include "config.h"
 
+#include <poll.h>
+
 #include "conn/conn_int.h"
 
 static int64_t rest_at(const struct conn *);
+static bool waits_for_ever(const struct conn *);
+static int64_t idle_ms(const struct conn *);
 static enum close_reason current(const struct conn *, int64_t *);
 
 void
@@ -45,9 +49,23 @@ conn_timeout(struct conn *c)
 		return;
 	}
 	conn_enter(c);
-	if (!conn_close_moves(c))
+	if (!conn_close_moves(c) && !waits_for_ever(c))
 		conn_close(c, reason);
 	conn_leave(c);
+}
+
+/*
+ * Without idle_timeout a client may wait for ever for a service that takes
+ * nothing. While its input stands still we do not read its socket, so its
+ * reset has to be asked for.
+ */
+static bool
+waits_for_ever(const struct conn *c)
+{
+	struct pollfd pfd = { .fd = c->wire.fd };
+
+	return c->state == CONN_OPEN && conn_held_up(c) &&
+	    c->listener->conf->idle_timeout == 0 && poll(&pfd, 1, 0) <= 0;
 }
 
 static enum close_reason
@@ -68,7 +86,7 @@ current(const struct conn *c, int64_t *at)
 	} else if (c->state == CONN_ORPHAN) {
 		reason = c->close.reason;
 		from = c->active;
-		ms = conf->idle_timeout;
+		ms = idle_ms(c);
 	} else if (c->wire.flags & WIRE_SHUT && !conn_held_up(c)) {
 		reason = CLOSE_SHUTDOWN_TIMEOUT;
 		from = c->input.discard ? c->close.since : c->active;
@@ -76,10 +94,21 @@ current(const struct conn *c, int64_t *at)
 	} else {
 		reason = CLOSE_IDLE_TIMEOUT;
 		from = c->active;
-		ms = conf->idle_timeout;
+		ms = idle_ms(c);
 	}
 	/* Zero and what does not fit is never. */
 	*at = ms > 0 && ms < (INT64_MAX - from) / 1000 ? from + ms * 1000 :
 	    INT64_MAX;
 	return reason;
+}
+
+/* 0 is for clients, not for what those leave behind who have gone. */
+static int64_t
+idle_ms(const struct conn *c)
+{
+	int64_t ms = c->listener->conf->idle_timeout;
+
+	if (ms == 0 && (c->state == CONN_ORPHAN || conn_held_up(c)))
+		return CONN_LEFT_MS;
+	return ms;
 }

@@ -200,6 +200,59 @@ START_TEST(backend_never_reads)
 }
 END_TEST
 
+/* Five minutes have passed in which nothing has moved. */
+static void
+let_time_pass(struct conn *c)
+{
+	c->active -= (int64_t)CONN_LEFT_MS * 1000;
+	conn_deadline_set(c, conn_timeout_at(c));
+}
+
+/*
+ * Without idle_timeout a client may wait for ever, and a backend need not read
+ * for that long; what a client has left behind does not stay, whether its end
+ * was seen (0) or is behind what nobody reads (1).
+ */
+START_TEST(left_behind)
+{
+	struct conn *c;
+	int64_t before;
+
+	world.site.listen.idle_timeout = 0;
+	pair(false);
+	server->deaf = true;
+	peer_send_noise(client, 16u << 20, 1);
+	c = the_conn();
+	wait_for(c->input.paused);
+	turn_for(20);
+	if (_i == 0) {
+		conn_enter(c);
+		conn_close(c, CLOSE_PROTOCOL);
+		conn_leave(c);
+		ck_assert_int_eq(the_conn()->state, CONN_ORPHAN);
+	} else if (_i == 1) {
+		peer_reset(client);
+	}
+	turn_for(20);
+	ck_assert_uint_eq(conn_hub_count(world.hub), 1);
+	before = c->active;
+	let_time_pass(c);
+	if (_i == 2) {
+		wait_for(c->active >= before);
+		turn_for(20);
+		ck_assert_uint_eq(conn_hub_count(world.hub), 1);
+		server->deaf = false;
+		wait_for(server->in.len == 16u << 20);
+		return;
+	}
+	wait_for(conn_hub_count(world.hub) == 0);
+	ck_assert_uint_eq(closes(_i == 0 ? CLOSE_PROTOCOL :
+	    CLOSE_IDLE_TIMEOUT), 1);
+	server->deaf = false;
+	wait_backend_end(true);
+}
+END_TEST
+
 /* A client that is over does not make it send for ever. */
 START_TEST(backend_answers_nobody)
 {
@@ -507,6 +560,7 @@ proxy_end_suite(void)
 	tcase_add_loop_test(tc, client_cut, 0, 6);
 	tcase_add_loop_test(tc, cut_behind_data, 0, 8);
 	tcase_add_loop_test(tc, backend_never_reads, 0, 2);
+	tcase_add_loop_test(tc, left_behind, 0, 3);
 	tcase_add_loop_test(tc, backend_answers_nobody, 0, 2);
 	tcase_add_loop_test(tc, stopped_behind_data, 0, 2);
 	tcase_add_loop_test(tc, client_cut_before_connect, 0, 3);
