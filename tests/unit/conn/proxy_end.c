@@ -6,6 +6,7 @@
 
 #include <sys/socket.h>
 
+#include "base/fd.h"
 #include "conn/conn_int.h"
 #include "peer.h"
 #include "site_proxy.h"
@@ -34,6 +35,25 @@ static void
 pair(bool local)
 {
 	pair_how(NULL, local);
+}
+
+/*
+ * Whether the kernel says when the backend's system has taken all. Where it
+ * does not, only the backend's end does: a connection waits for that, and the
+ * backend sees an end rather than a reset.
+ */
+static bool
+kernel_tells(void)
+{
+	return fd_unsent(server->fd) != -1;
+}
+
+/* Nobody waits for this backend's end, unless nothing else tells. */
+static void
+end_if_needed(void)
+{
+	if (!kernel_tells())
+		server->finish = true;
 }
 
 START_TEST(client_ends_first)
@@ -131,7 +151,8 @@ START_TEST(client_cut)
 	world.site.listen.client_cut_reset = reset;
 	pair(false);
 	leave(_i / 2);
-	wait_backend_end(reset);
+	/* A stop does not wait for the kernel's word. */
+	wait_backend_end(reset && (_i / 2 == 2 || kernel_tells()));
 	/* It goes on as half a connection. */
 	server->finish = true;
 	wait_for(conn_hub_count(world.hub) == 0);
@@ -175,7 +196,7 @@ START_TEST(cut_behind_data)
 	ck_assert(n == LOTS || (_i / 4 == 1 && n > LOTS / 4));
 	ck_assert_uint_eq(server->in.len, n);
 	ck_assert(peer_got_noise(server, n, 1));
-	ck_assert(server->reset == (reset && !local));
+	ck_assert(server->reset == (reset && !local && kernel_tells()));
 	if (conn_hub_count(world.hub) > 0)
 		ck_assert_ptr_eq(the_conn(), c);
 	server->finish = true;
@@ -379,6 +400,7 @@ START_TEST(early_then_cut)
 		ck_assert(server->in.len > len && server->in.len < 2 * len);
 	else
 		ck_assert_uint_eq(server->in.len, 2 * len);
+	end_if_needed();
 	wait_for(conn_hub_count(world.hub) == 0);
 	ck_assert_uint_eq(closes(CLOSE_CLIENT_ABORT), 1);
 	SSL_SESSION_free(how.session);
@@ -405,6 +427,7 @@ START_TEST(ended_both_ways)
 	ck_assert(peer_got(server, "last"));
 	if (at_once) {
 		wait_for(client->closed);
+		end_if_needed();
 		wait_for(conn_hub_count(world.hub) == 0);
 	} else {
 		ck_assert(!client->closed);
