@@ -9,11 +9,11 @@
  * are before it gets them; more than had come by then wait for the end of the
  * handshake, when they are early data no more.
  *
- * How one side's end gets to the other is in proxy_end.c.
+ * What a leg tells is in proxy_leg.c, how one side's end gets to the other in
+ * proxy_end.c.
  */
 #include "config.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,18 +32,6 @@ static void proxy_rest(struct conn *);
 
 static void warn_mixed(const struct conf_listen *);
 
-static void leg_enter(void *);
-static void leg_leave(void *);
-static void leg_connected(void *);
-static void leg_refused(void *);
-static void leg_failed(void *);
-static void leg_sent(void *);
-static void leg_broken(void *);
-static void leg_input(void *);
-
-static bool call_backend(struct conn *);
-static int64_t note(struct conn *);
-static void report_failure(struct conn *);
 static void send_header(struct conn *);
 static void greet(struct conn *, const uint8_t *, size_t);
 static void pass_on(struct conn *, const uint8_t *, size_t);
@@ -66,24 +54,11 @@ const struct conn_ops proxy_ops = {
 	.closed = proxy_closed,
 };
 
-static const struct leg_ops leg_ops = {
-	.enter = leg_enter,
-	.leave = leg_leave,
-	.connected = leg_connected,
-	.refused = leg_refused,
-	.failed = leg_failed,
-	.sent = leg_sent,
-	.broken = leg_broken,
-	.input = leg_input,
-};
-
-/* ---- the client ---- */
-
 static int
 proxy_setup(const struct conf_listen *conf, void **service, struct err *err)
 {
 	warn_mixed(conf);
-	*service = backend_pool_new(conf, &leg_ops);
+	*service = backend_pool_new(conf, &proxy_legs);
 	return 0;
 }
 
@@ -121,21 +96,7 @@ static void
 proxy_begin(struct conn *c)
 {
 	if (conn_listener(c)->conf->connect == CONF_CONNECT_HELLO)
-		(void)call_backend(c);
-}
-
-/* False: it is over, because there is none. */
-static bool
-call_backend(struct conn *c)
-{
-	struct proxy *p = conn_state(c);
-
-	if (!(p->flags & PROXY_F_CALLED)) {
-		p->flags |= PROXY_F_CALLED;
-		leg_connect(&p->leg, conn_listener(c)->service, c,
-		    conn_hub_base(conn_hub(c)), conn_hub_worker(conn_hub(c)));
-	}
-	return !leg_has_failed(&p->leg) || !(p->flags & PROXY_F_READY);
+		(void)proxy_call(c);
 }
 
 static void
@@ -154,11 +115,11 @@ proxy_ready(struct conn *c)
 
 	p->flags |= PROXY_F_READY;
 	if (leg_has_failed(&p->leg)) {
-		report_failure(c);
+		proxy_report_failure(c);
 		return;
 	}
 	if (conn_listener(c)->conf->connect == CONF_CONNECT_HANDSHAKE &&
-	    !call_backend(c))
+	    !proxy_call(c))
 		return;
 	if (!(p->flags & PROXY_F_CALLED))
 		return;
@@ -172,7 +133,7 @@ proxy_data(struct conn *c, const uint8_t *buf, size_t len)
 {
 	const struct proxy *p = conn_state(c);
 
-	if (!call_backend(c))
+	if (!proxy_call(c))
 		return;
 	if (conn_listener(c)->conf->proxy_protocol &&
 	    !(p->flags & PROXY_F_HEADER))
@@ -205,118 +166,6 @@ proxy_rest(struct conn *c)
 
 	leg_keepalive(&p->leg);
 }
-
-/* ---- the leg ---- */
-
-static void
-leg_enter(void *user)
-{
-	conn_enter(user);
-}
-
-static void
-leg_leave(void *user)
-{
-	const struct proxy *p = conn_state(user);
-
-	if (p->flags & PROXY_F_LOST)
-		proxy_deliver(user);
-	conn_leave(user);
-}
-
-static void
-leg_connected(void *user)
-{
-	int64_t keepalive = conn_listener(user)->conf->backend_keepalive;
-	struct slot *slot = conn_hub_slot(conn_hub(user));
-	const struct proxy *p = conn_state(user);
-
-	slot_add(slot, METRIC_BACKEND_CONNECTS, 1);
-	histogram_add(&slot->histograms[HISTOGRAM_BACKEND_CONNECT],
-	    note(user));
-	if (keepalive > 0)
-		conn_rest(user, keepalive);
-	if (leg_waits(&p->leg) == 0 && p->flags & PROXY_F_CLIENT_END)
-		proxy_end_to_backend(user);
-}
-
-/*
- * For the log: which backend, how long it took, how many had failed. Returns
- * the time.
- */
-static int64_t
-note(struct conn *c)
-{
-	const struct proxy *p = conn_state(c);
-	int64_t us = leg_connect_us(&p->leg);
-
-	conn_set_backend(c, leg_backend(&p->leg), us, leg_refusals(&p->leg));
-	return us;
-}
-
-static void
-leg_refused(void *user)
-{
-	slot_add(conn_hub_slot(conn_hub(user)), METRIC_BACKEND_FAILURES, 1);
-}
-
-/* A client in its handshake is told afterwards. */
-static void
-leg_failed(void *user)
-{
-	const struct proxy *p = conn_state(user);
-
-	(void)note(user);
-	conn_set_error(user, "%s", strerror(leg_error(&p->leg)));
-	conn_resume(user);
-	if (p->flags & PROXY_F_READY)
-		report_failure(user);
-}
-
-static void
-report_failure(struct conn *c)
-{
-	const struct proxy *p = conn_state(c);
-
-	conn_abort(c, leg_error(&p->leg) == ETIMEDOUT ?
-	    CLOSE_CONNECT_TIMEOUT : CLOSE_BACKEND_DOWN);
-}
-
-static void
-leg_sent(void *user)
-{
-	struct proxy *p = conn_state(user);
-
-	p->flags |= PROXY_F_ASKED;
-	conn_progress(user);
-	if (leg_waits(&p->leg) == 0)
-		conn_resume(user);
-}
-
-static void
-leg_broken(void *user)
-{
-	proxy_backend_broke(user);
-}
-
-static void
-leg_input(void *user)
-{
-	proxy_from_backend(user);
-}
-
-void
-proxy_leg_close(struct conn *c)
-{
-	struct proxy *p = conn_state(c);
-
-	if (leg_is_connecting(&p->leg))
-		(void)note(c);
-	leg_close(&p->leg);
-	conn_resume(c);
-}
-
-/* ---- bytes ---- */
 
 /* The handshake is complete. */
 static void

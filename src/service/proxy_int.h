@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The files of the service `proxy`: proxy.c joins a client's connection and a
- * leg to a backend (backend/), proxy_end.c passes on ends, proxy_header.c
- * tells the backend whose connection it is.
+ * leg to a backend (backend/), proxy_leg.c hears what the leg tells,
+ * proxy_end.c passes on ends, proxy_header.c tells the backend whose connection
+ * it is.
  */
 #ifndef SERVICE_PROXY_INT_H
 #define SERVICE_PROXY_INT_H
@@ -39,6 +40,13 @@ void proxy_header_complete(uint8_t *header);
 
 /* proxy.c */
 void proxy_from_backend(struct conn *);
+
+/* proxy_leg.c */
+extern const struct leg_ops proxy_legs;
+/* Call the backend, once. False: it is over, because there is none. */
+bool proxy_call(struct conn *);
+/* The handshake is complete, and no backend would have us. */
+void proxy_report_failure(struct conn *);
 void proxy_leg_close(struct conn *);
 
 /* proxy_end.c */
