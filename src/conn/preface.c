@@ -5,6 +5,8 @@
  */
 #include "config.h"
 
+#include <assert.h>
+
 #include "conn/conn_int.h"
 
 static enum preface ask(struct conn *, size_t *);
@@ -17,8 +19,10 @@ conn_preface(struct conn *c)
 	struct conn_hub *hub = c->hub;
 	size_t used = 0;
 
-	if (c->listener->preface == NULL)
-		verdict = PREFACE_DONE;
+	if (c->listener->preface == NULL) {
+		conn_handshake_begin(c);
+		return;
+	}
 	while (verdict == PREFACE_MORE && conn_input_more(c))
 		verdict = ask(c, &used);
 	if (c->state != CONN_PREFACE)
@@ -26,6 +30,7 @@ conn_preface(struct conn *c)
 	if (verdict == PREFACE_REFUSE) {
 		conn_close(c, CLOSE_HANDSHAKE);
 	} else if (verdict == PREFACE_DONE) {
+		assert(used <= hub->in_len);
 		hub->in += used;
 		hub->in_len -= used;
 		conn_handshake_begin(c);
