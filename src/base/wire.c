@@ -212,7 +212,7 @@ wire_keep(struct wire *w, const void *buf, size_t len)
 		move_up(out);
 	have = out != NULL ? out->len : 0;
 	size = out != NULL ? out->size : 0;
-	if (have + len > size) {
+	if (out == NULL || have + len > size) {
 		size = have + len > 2 * size ? have + len : 2 * size;
 		if ((out = realloc(w->out, sizeof(*out) + size)) == NULL)
 			return -1;

@@ -344,6 +344,8 @@ START_TEST(kept_for_the_next)
 	wire_close(&w.wire);
 	ck_assert_int_eq(w.wire.fd, -1);
 	end_there();
+	ck_assert_int_eq(wire_keep(&w.wire, "", 0), 0);
+	ck_assert_uint_eq(wire_waits(&w.wire), 0);
 	ck_assert_int_eq(wire_keep(&w.wire, "ab", 2), 0);
 	ck_assert_int_eq(wire_keep(&w.wire, "c", 1), 0);
 	wire_open(&w.wire, tcp_pair(&w.fd), false, w.base, heard, NULL);
