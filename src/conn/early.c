@@ -99,10 +99,11 @@ take(struct conn *c, size_t n)
 static void
 keep(struct conn *c, const uint8_t *buf, size_t n)
 {
-	struct conn_rest *kept = c->early.kept;
-	size_t len = kept != NULL ? kept->len : 0;
+	size_t len = c->early.kept != NULL ? c->early.kept->len : 0;
+	struct conn_rest *kept;
 
-	if ((kept = realloc(kept, sizeof(*kept) + len + n)) == NULL) {
+	kept = realloc(c->early.kept, sizeof(*kept) + len + n);
+	if (kept == NULL) {
 		conn_close(c, CLOSE_NO_MEMORY);
 		return;
 	}

@@ -177,7 +177,7 @@ only(SSL *ssl, uint16_t id)
 	name = SSL_group_to_name(ssl, TLSEXT_nid_unknown | id);
 	if (name == NULL || strlen(name) >= sizeof(text))
 		return 0;
-	strcpy(text, name);
+	memcpy(text, name, strlen(name) + 1);
 	return SSL_set1_groups_list(ssl, text) ? 0 : -1;
 }
 
