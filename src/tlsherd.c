@@ -18,6 +18,7 @@
 #include "base/proctitle.h"
 #include "base/program.h"
 #include "conf/conf.h"
+#include "listen/listen.h"
 #include "master/master.h"
 #include "tls/tls.h"
 
@@ -56,9 +57,9 @@ main(int argc, char **argv)
 		perror("tlsherd: /dev/null");
 		return 1;
 	}
-	/* Whoever started us has his own use for these. */
+	/* Whoever started us has his own use for the others. */
 	if (!handed_over && !master_test_asked())
-		fd_close_from(STDERR_FILENO + 1);
+		fd_close_from(activated_begin());
 	o.master.program = program_path(argc > 0 ? argv[0] : NULL);
 	proctitle_init(argc, argv);
 	parse_options(argc, argv, &o);

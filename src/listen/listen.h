@@ -34,7 +34,8 @@ struct bound {
 	struct socket_file file; /* of a Unix socket */
 	int *fds;
 	size_t nfds;
-	bool shared; /* one socket for all workers */
+	bool shared; /* all workers have all of them */
+	bool activated; /* the service manager's */
 	size_t served; /* of fds, by a generation that serves or has */
 	/* As the generation that is being made wants it: */
 	bool wanted_now;
@@ -70,13 +71,37 @@ void sockets_abort(struct bound_list *);
 void sockets_forget(struct bound *, size_t keep);
 /* Close all and remove the files of Unix sockets. */
 void sockets_close(struct bound_list *);
+enum sockets_kind {
+	SOCKETS_EACH,	   /* one for each worker */
+	SOCKETS_SHARED,	   /* all workers share them */
+	SOCKETS_ACTIVATED, /* the same; a service manager has bound them */
+};
 /*
  * The sockets of an address, as text, that the program before us in this process
  * had; and before: are they of that kind?
  */
-void sockets_adopt(struct bound_list *, const char *text, bool shared,
+void sockets_adopt(struct bound_list *, const char *text, enum sockets_kind,
     const int *fds, size_t n);
 bool sockets_fit(const char *text, int fd);
+
+/* activated.c */
+
+/*
+ * Take what LISTEN_FDS says is ours; LISTEN_* go out of the environment. The
+ * first descriptor behind them.
+ */
+int activated_begin(void);
+/*
+ * Those that listen at an address, the caller's by now; *fds, NULL before, is
+ * to be freed. How many there are.
+ */
+size_t activated_take(const struct addr *, int **fds);
+/* An address is no longer wanted: keep its socket until it is. */
+void activated_return(int fd);
+/* Warn of those that no address has. */
+void activated_tell(void);
+/* In a worker: close these. */
+void activated_forget(void);
 
 /* socket_file.c. bind and mode: 0, or -1 and errno. */
 int socket_file_bind(struct socket_file *, int fd, const struct addr *,

@@ -7,8 +7,8 @@
  * With SO_REUSEPORT an address has a socket per worker, and the kernel spreads
  * connections over them. Such a set never shrinks, because closing a socket
  * resets what is queued there: when there are fewer workers than before, some
- * serve two (heritage.h). Without it, and for Unix sockets, all workers share
- * one.
+ * serve two (heritage.h). Without it, for Unix sockets, and for those that a service
+ * manager has bound, all workers share what there is.
  */
 #include "config.h"
 
@@ -34,6 +34,7 @@ static int bound_name(struct bound *, int);
 static void bound_shut(struct bound *);
 static void bound_free(struct bound_list *, struct bound *);
 static int bound_grow(struct bound *, size_t);
+static int bound_activated(struct bound *);
 static int set_error(const struct bound *, const struct conf_addr *,
     const char *, struct err *);
 static int set_option(int, int, int);
@@ -88,7 +89,7 @@ sockets_listen(struct bound_list *list, struct err *err)
 	TAILQ_FOREACH(b, list, entry) {
 		if (!b->wanted_now)
 			continue;
-		if (addr_is_unix(&b->wanted) &&
+		if (addr_is_unix(&b->wanted) && !b->activated &&
 		    socket_file_mode(&b->file, &b->wanted,
 		    b->listen->unix_mode) == -1) {
 			if (errno != ENOENT)
@@ -137,6 +138,7 @@ sockets_commit(struct bound_list *list)
 		b->served = b->nfds;
 		b->listen = NULL;
 	}
+	activated_tell();
 }
 
 void
@@ -173,19 +175,20 @@ sockets_close(struct bound_list *list)
 }
 
 void
-sockets_adopt(struct bound_list *list, const char *text, bool shared,
-    const int *fds, size_t n)
+sockets_adopt(struct bound_list *list, const char *text,
+    enum sockets_kind kind, const int *fds, size_t n)
 {
 	struct bound *b = xcalloc(1, sizeof(*b));
 	struct err err;
 
 	(void)addr_parse(text, &b->wanted, NULL, &err);
 	(void)bound_name(b, fds[0]);
-	b->shared = shared;
+	b->shared = kind != SOCKETS_EACH;
+	b->activated = kind == SOCKETS_ACTIVATED;
 	b->fds = xreallocarray(NULL, n, sizeof(*fds));
 	memcpy(b->fds, fds, n * sizeof(*fds));
 	b->nfds = b->served = n;
-	if (addr_is_unix(&b->wanted))
+	if (addr_is_unix(&b->wanted) && !b->activated)
 		socket_file_note(&b->file, &b->wanted);
 	TAILQ_INSERT_TAIL(list, b, entry);
 }
@@ -229,6 +232,9 @@ bound_shut(struct bound *b)
 {
 	size_t i;
 
+	/* It is the manager's, who lets in whom the next start serves. */
+	if (b->activated)
+		return;
 	if (addr_is_unix(&b->wanted) && b->nfds > 0)
 		socket_file_remove(&b->file, &b->wanted);
 	for (i = 0; i < b->nfds; i++)
@@ -242,8 +248,12 @@ bound_free(struct bound_list *list, struct bound *b)
 	size_t i;
 
 	bound_shut(b);
-	for (i = 0; i < b->nfds; i++)
-		close(b->fds[i]);
+	for (i = 0; i < b->nfds; i++) {
+		if (b->activated)
+			activated_return(b->fds[i]);
+		else
+			close(b->fds[i]);
+	}
 	free(b->fds);
 	TAILQ_REMOVE(list, b, entry);
 	free(b);
@@ -255,6 +265,9 @@ bound_grow(struct bound *b, size_t n)
 {
 	int fd;
 
+	if (b->nfds == 0 && (b->nfds = activated_take(&b->wanted,
+	    &b->fds)) > 0)
+		return bound_activated(b);
 	/* SO_REUSEPORT would let us share the port of another program. */
 	if (b->nfds == 0 && !b->shared && in_use(&b->wanted) == -1)
 		return -1;
@@ -276,6 +289,19 @@ bound_grow(struct bound *b, size_t n)
 		b->fds[b->nfds++] = fd;
 	}
 	return 0;
+}
+
+/* With what the service manager has bound. -1 and errno. */
+static int
+bound_activated(struct bound *b)
+{
+	size_t i;
+
+	b->activated = b->shared = true;
+	for (i = 0; i < b->nfds && !addr_is_unix(&b->wanted); i++)
+		if (set_option(b->fds[i], IPPROTO_TCP, TCP_NODELAY) == -1)
+			return -1;
+	return bound_name(b, b->fds[0]);
 }
 
 /* From errno. Always -1. */

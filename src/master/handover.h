@@ -12,6 +12,7 @@
  *	keys 6
  *	sessions 5
  *	socket SHARED ADDRESS FD...	the listening sockets of an address
+ *	activated ADDRESS FD...		… that a service manager has bound
  *	control 8 DEV INO PATH
  *	restarts 0 0 2			by worker number
  *	reloads 11 1			that came to serve, or to nothing

@@ -19,6 +19,8 @@
 #include "master/master_int.h"
 #include "master/shared.h"
 
+static bool bound_describe(const struct master *, bool, size_t,
+    struct handed *);
 static void refused(const char *, const char *, const char *, int);
 
 /* The pid file: the last to go, for who waits for it starts another tlsherd. */
@@ -155,15 +157,31 @@ sessions_release(struct master *m)
 	generation_forget(m, NULL);
 }
 
-/* The listening sockets, those of an address together */
+/*
+ * The listening sockets, those of an address together, and those that a service
+ * manager has bound.
+ */
 
 static bool
 sockets_describe(const struct master *m, size_t i, struct handed *h)
 {
+	return bound_describe(m, false, i, h);
+}
+
+static bool
+activated_describe(const struct master *m, size_t i, struct handed *h)
+{
+	return bound_describe(m, true, i, h);
+}
+
+static bool
+bound_describe(const struct master *m, bool activated, size_t i,
+    struct handed *h)
+{
 	const struct bound *b;
 
 	TAILQ_FOREACH(b, &m->sockets, entry)
-		if (i-- == 0)
+		if (b->activated == activated && i-- == 0)
 			break;
 	if (b == NULL)
 		return false;
@@ -186,7 +204,22 @@ static void
 sockets_take(struct master *m, const struct handed *h)
 {
 	if (h->nfds > 0)
-		sockets_adopt(&m->sockets, h->text, h->flag, h->fds, h->nfds);
+		sockets_adopt(&m->sockets, h->text, h->flag ?
+		    SOCKETS_SHARED : SOCKETS_EACH, h->fds, h->nfds);
+}
+
+static void
+activated_adopt(struct master *m, const struct handed *h)
+{
+	if (h->nfds > 0)
+		sockets_adopt(&m->sockets, h->text, SOCKETS_ACTIVATED, h->fds,
+		    h->nfds);
+}
+
+static void
+activated_let_go(struct master *m)
+{
+	activated_forget();
 }
 
 static void
@@ -246,6 +279,8 @@ const struct shared shared_rows[] = {
 	    sessions_release },
 	{ "socket", "btF", sockets_describe, are_sockets, sockets_take, NULL,
 	    sockets_release },
+	{ "activated", "tF", activated_describe, are_sockets, activated_adopt,
+	    activated_let_go, sockets_release },
 	{ "control", "fdit", control_describe, NULL, control_take,
 	    control_let_go, control_release },
 };

@@ -428,6 +428,83 @@ START_TEST(holder_is_told)
 END_TEST
 #endif
 
+/* The service manager's: taken, given back, and nothing done to them. */
+static const char *const activated_addresses[] = { "127.0.0.1:0", "unix" };
+
+START_TEST(activated)
+{
+	const char *address = activated_addresses[_i];
+	char actual[ADDR_TEXT_MAX];
+	struct stat before, after;
+	struct bound *b;
+	struct addr a;
+	int fd, round;
+
+	if (strcmp(address, "unix") == 0)
+		address = unix_address();
+	fd = stranger(address, false, &a);
+	ck_assert_int_eq(listen(fd, 5), 0);
+	addr_format((struct sockaddr *)&a.ss, a.len, actual, sizeof(actual));
+	memset(&before, 0, sizeof(before));
+	memset(&after, 0, sizeof(after));
+	(void)stat(test_path("s"), &before);
+	activated_return(fd);
+	for (round = 0; round < 3; round++) {
+		sockets_begin(&bound);
+		b = get(actual);
+		ck_assert_msg(b != NULL, "%s", err.text);
+		ck_assert(b->activated && b->shared);
+		ck_assert_uint_eq(b->nfds, 1);
+		ck_assert_int_eq(b->fds[0], fd);
+		ck_assert_str_eq(b->text, actual);
+		if (round == 0) {
+			sockets_abort(&bound);
+			continue;
+		}
+		serve();
+		/* Once more: it is that one, and nobody else has it. */
+		sockets_begin(&bound);
+		ck_assert_ptr_eq(get(actual), b);
+		serve();
+		/* No longer. */
+		sockets_begin(&bound);
+		ck_assert(sockets_shut(&bound));
+		sockets_commit(&bound);
+		ck_assert(TAILQ_EMPTY(&bound));
+		ck_assert_int_eq(try_connect(&a), 0);
+	}
+	(void)stat(test_path("s"), &after);
+	ck_assert_uint_eq(before.st_ino, after.st_ino);
+	ck_assert_uint_eq(before.st_mode, after.st_mode);
+	ck_assert(open_fd(fd));
+	activated_forget();
+	ck_assert(!open_fd(fd));
+}
+END_TEST
+
+/* What listens elsewhere, or is no listening socket, is nobody's. */
+START_TEST(activated_others)
+{
+	struct addr a;
+	int fds[3], pair[2], *found = NULL;
+	size_t i;
+
+	fds[0] = stranger("127.0.0.1:0", false, &a);
+	ck_assert_int_eq(listen(fds[0], 5), 0);
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	fds[1] = pair[0];
+	fds[2] = open("/dev/null", O_RDONLY);
+	for (i = 0; i < 3; i++)
+		activated_return(fds[i]);
+	ck_assert_int_eq(addr_parse("127.0.0.1:1", &a, NULL, &err), 0);
+	ck_assert_uint_eq(activated_take(&a, &found), 0);
+	ck_assert_ptr_null(found);
+	activated_tell();
+	activated_forget();
+	close(pair[1]);
+}
+END_TEST
+
 static Suite *
 sockets_suite(void)
 {
@@ -450,6 +527,8 @@ sockets_suite(void)
 	tcase_add_test(tc, unix_taken);
 	tcase_add_test(tc, unix_other_file);
 	tcase_add_test(tc, forget);
+	tcase_add_loop_test(tc, activated, 0, 2);
+	tcase_add_test(tc, activated_others);
 #ifdef __linux__
 	tcase_add_loop_test(tc, holder_is_told, 0, 2);
 #endif

@@ -8,6 +8,7 @@
 
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -148,11 +149,25 @@ START_TEST(all_comes_along)
 	struct process *p, *q;
 	struct bound *a, *b;
 	char address[ADDR_TEXT_MAX];
+	struct addr where;
 	size_t i;
+	int fd;
 
 	snprintf(address, sizeof(address), "unix:%s", test_path("a %b"));
 	listen_on("127.0.0.1:0");
 	listen_on(address);
+	fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	ck_assert_int_eq(addr_parse("unix:/nowhere", &where, NULL, &err), 0);
+	snprintf(((struct sockaddr_un *)&where.ss)->sun_path,
+	    sizeof(((struct sockaddr_un *)&where.ss)->sun_path), "%s",
+	    test_path("activated"));
+	ck_assert_int_eq(bind(fd, (struct sockaddr *)&where.ss,
+	    sizeof(struct sockaddr_un)), 0);
+	ck_assert_int_eq(listen(fd, 1), 0);
+	activated_return(fd);
+	snprintf(address, sizeof(address), "unix:%s", test_path("activated"));
+	listen_on(address);
+	ck_assert(TAILQ_LAST(&old.sockets, bound_list)->activated);
 	old.nrestarts = 3;
 	old.restarts = xcalloc(3, sizeof(*old.restarts));
 	old.restarts[2] = 9;
@@ -183,7 +198,8 @@ START_TEST(all_comes_along)
 	ck_assert_uint_eq(new.reloads[1], 12);
 
 	for (i = 0; i < h.nobjects; i++)
-		if (strcmp(h.objects[i].row->name, "socket") == 0)
+		if (strcmp(h.objects[i].row->name, "socket") == 0 ||
+		    strcmp(h.objects[i].row->name, "activated") == 0)
 			h.objects[i].row->adopt(&new, &h.objects[i].handed);
 	a = TAILQ_FIRST(&old.sockets);
 	TAILQ_FOREACH(b, &new.sockets, entry) {
@@ -191,6 +207,8 @@ START_TEST(all_comes_along)
 		ck_assert(addr_equal(&a->actual, &b->actual));
 		ck_assert_str_eq(a->text, b->text);
 		ck_assert_int_eq(a->shared, b->shared);
+		ck_assert_int_eq(a->activated, b->activated);
+		ck_assert_int_eq(a->file.known, b->file.known);
 		ck_assert_uint_eq(a->nfds, b->nfds);
 		ck_assert_uint_eq(b->served, b->nfds);
 		ck_assert_mem_eq(a->fds, b->fds, a->nfds * sizeof(*a->fds));
