@@ -97,7 +97,10 @@ answer_write(FILE *out, char *request, ctl_view_cb *view_fill, void *arg)
 		return CTL_USAGE;
 	}
 	if ((verb = verb_find(name)) == NULL) {
-		fprintf(out, "this tlsherd does not know that command");
+		if (ctl_order_named(name) != CTL_ORDER_COUNT)
+			fprintf(out, "the answer to an order is always plain");
+		else
+			fprintf(out, "this tlsherd does not know that command");
 		return CTL_USAGE;
 	}
 	if (strcmp(form, CTL_FORM_JSON) == 0)

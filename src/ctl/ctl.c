@@ -32,7 +32,9 @@ struct ctl_client {
 	LIST_ENTRY(ctl_client) entry;
 	struct ctl *ctl;
 	int fd;
-	bool root; /* who has connected */
+	bool root, master; /* who has connected */
+	enum ctl_order waits; /* for this one's verdict; or …_COUNT */
+	bool begun;
 	struct event *readable;
 	struct event *writable;
 	struct event *deadline;
@@ -57,6 +59,7 @@ struct ctl {
 	dev_t dev; /* of the path, so that we remove no other's */
 	ino_t ino;
 	ctl_view_cb *view;
+	ctl_order_cb *order;
 	void *arg;
 };
 
@@ -69,9 +72,10 @@ static bool path_is_ours(const struct ctl *);
 static void listener_ready_cb(evutil_socket_t, short, void *);
 static void listener_resume_cb(evutil_socket_t, short, void *);
 static struct ctl_client *first_to_go(const struct ctl *);
-static bool is_root(int);
+static void note_peer(struct ctl_client *);
 static int client_new(struct ctl *, int);
 static void client_free(struct ctl_client *);
+static char *client_order(struct ctl_client *, enum ctl_order);
 static void client_readable_cb(evutil_socket_t, short, void *);
 static void client_writable_cb(evutil_socket_t, short, void *);
 static void client_deadline_cb(evutil_socket_t, short, void *);
@@ -286,7 +290,8 @@ first_to_go(const struct ctl *ctl)
 
 	/* The newest one is at the head. */
 	LIST_FOREACH(c, &ctl->clients, entry) {
-		rank = (c->root ? 0 : 2) + (c->answer == NULL ? 1 : 0);
+		rank = (c->root ? 0 : 2) + (c->answer == NULL &&
+		    c->waits == CTL_ORDER_COUNT ? 1 : 0);
 		if (c == LIST_FIRST(&ctl->clients))
 			rank = c->root ? -1 : 2;
 		if (rank >= highest) {
@@ -297,17 +302,17 @@ first_to_go(const struct ctl *ctl)
 	return found;
 }
 
-static bool
-is_root(int fd)
+static void
+note_peer(struct ctl_client *c)
 {
 #ifdef SO_PEERCRED
 	struct ucred peer;
 	socklen_t len = sizeof(peer);
 
-	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 &&
-	    peer.uid == 0;
-#else
-	return false;
+	if (getsockopt(c->fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == -1)
+		return;
+	c->root = peer.uid == 0;
+	c->master = c->root || peer.uid == geteuid();
 #endif
 }
 
@@ -320,7 +325,8 @@ client_new(struct ctl *ctl, int fd)
 		return -1;
 	c->ctl = ctl;
 	c->fd = fd;
-	c->root = is_root(fd);
+	c->waits = CTL_ORDER_COUNT;
+	note_peer(c);
 	c->readable = event_new(ctl->base, fd, EV_READ | EV_PERSIST,
 	    client_readable_cb, c);
 	c->writable = event_new(ctl->base, fd, EV_WRITE | EV_PERSIST,
@@ -356,10 +362,74 @@ client_free(struct ctl_client *c)
 	free(c);
 }
 
+/* Who waits for a verdict has no deadline: each verdict comes. */
+static char *
+client_order(struct ctl_client *c, enum ctl_order order)
+{
+	const char *text;
+
+	if (!c->master)
+		return ctl_answer_text(CTL_FAILED, "only root and the user "
+		    "of the master may give orders", &c->len);
+	text = "this server takes no orders";
+	if (c->ctl->order != NULL)
+		text = c->ctl->order(c->ctl->arg, order);
+	if (text != NULL)
+		return ctl_answer_text(CTL_FAILED, text, &c->len);
+	if ((text = ctl_order_text(order)) != NULL)
+		return ctl_answer_text(CTL_DONE, text, &c->len);
+	event_del(c->deadline);
+	c->waits = order;
+	return NULL;
+}
+
+void
+ctl_take_orders(struct ctl *ctl, ctl_order_cb *order)
+{
+	ctl->order = order;
+}
+
+void
+ctl_order_begun(struct ctl *ctl, enum ctl_order order)
+{
+	struct ctl_client *c;
+
+	if (ctl == NULL)
+		return;
+	LIST_FOREACH(c, &ctl->clients, entry)
+		if (c->waits == order)
+			c->begun = true;
+}
+
+/* At once: the socket may be closed before the loop goes on. */
+void
+ctl_order_verdict(struct ctl *ctl, enum ctl_order order, bool done,
+    const char *text)
+{
+	struct ctl_client *c, *next;
+
+	if (ctl == NULL)
+		return;
+	for (c = LIST_FIRST(&ctl->clients); c != NULL; c = next) {
+		next = LIST_NEXT(c, entry);
+		if (c->waits != order || !c->begun)
+			continue;
+		c->waits = CTL_ORDER_COUNT;
+		c->answer = ctl_answer_text(done ? CTL_DONE : CTL_FAILED,
+		    text, &c->len);
+		if (c->answer == NULL || event_add(c->writable, NULL) == -1 ||
+		    evtimer_add(c->deadline, &ctl->deadline) == -1)
+			client_free(c);
+		else
+			client_writable_cb(c->fd, EV_WRITE, c);
+	}
+}
+
 static void
 client_readable_cb(evutil_socket_t fd, short what, void *arg)
 {
 	struct ctl_client *c;
+	enum ctl_order order;
 	ssize_t n;
 
 	c = arg;
@@ -375,8 +445,14 @@ client_readable_cb(evutil_socket_t fd, short what, void *arg)
 	    memchr(c->request, '\n', c->have) == NULL)
 		return;
 	event_del(c->readable);
-	c->answer = ctl_answer(c->request, c->have, c->ctl->view,
-	    c->ctl->arg, &c->sent, &c->len);
+	order = ctl_order_find(c->request, c->have);
+	if (order == CTL_ORDER_COUNT)
+		c->answer = ctl_answer(c->request, c->have, c->ctl->view,
+		    c->ctl->arg, &c->sent, &c->len);
+	else
+		c->answer = client_order(c, order);
+	if (c->waits != CTL_ORDER_COUNT)
+		return;
 	if (c->answer == NULL || event_add(c->writable, NULL) == -1)
 		client_free(c);
 }

@@ -11,6 +11,7 @@
 #ifndef CTL_CTL_H
 #define CTL_CTL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,6 +26,23 @@ struct event_base;
  * until the event loop goes on.
  */
 typedef void ctl_view_cb(void *arg, struct ctl_view *);
+
+/*
+ * Orders. Who may give them: root, and whoever the master runs as; where the
+ * system does not tell who is at the other end, nobody.
+ */
+enum ctl_order {
+#define X(ID, order, text, doc) CTL_ORDER_##ID,
+#include "ctl/orders.def"
+#undef X
+	CTL_ORDER_COUNT
+};
+
+/*
+ * The master's side: follow it, later, from the event loop. NULL, or why it is
+ * not followed.
+ */
+typedef const char *ctl_order_cb(void *arg, enum ctl_order);
 
 struct ctl_options {
 	const char *path;      /* of the socket; absolute */
@@ -45,6 +63,18 @@ struct ctl_options {
  */
 struct ctl *ctl_new(struct event_base *, const struct ctl_options *,
     ctl_view_cb *, void *arg, struct err *);
+
+/* Whom orders go to, with the arg of ctl_new(). Without, there are none. */
+void ctl_take_orders(struct ctl *, ctl_order_cb *);
+
+/*
+ * What has been ordered up to now is being done; its verdict is the answer to
+ * those who wait for it: whether it is done, and a text (with a newline at the
+ * end if it is). ctl may be NULL.
+ */
+void ctl_order_begun(struct ctl *, enum ctl_order);
+void ctl_order_verdict(struct ctl *, enum ctl_order, bool done,
+    const char *text);
 
 /* A control socket as a program hands it on to its successor. */
 struct ctl_handed {

@@ -7,6 +7,7 @@
 
 #include "base/err.h"
 #include "ctl/ctl.h"
+#include "ctl/protocol.h"
 
 /*
  * Make the socket of opts->path and listen on it. Returns the descriptor, or
@@ -21,5 +22,13 @@ int ctl_socket(const struct ctl_options *, struct err *);
  */
 char *ctl_answer(char *request, size_t len, ctl_view_cb *, void *arg,
     size_t *begin, size_t *end);
+
+/* order.c: CTL_ORDER_COUNT: none of them. */
+enum ctl_order ctl_order_named(const char *);
+enum ctl_order ctl_order_find(const char *request, size_t len);
+/* The answer at once; NULL: the verdict is waited for. */
+const char *ctl_order_text(enum ctl_order);
+/* A text as an answer, which the caller frees; NULL when memory ran out. */
+char *ctl_answer_text(enum ctl_status, const char *text, size_t *len);
 
 #endif

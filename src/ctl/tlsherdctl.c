@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -27,11 +28,13 @@
 #define CONF_PATH SYSCONFDIR "/tlsherd/tlsherd.conf"
 #define SOCKET_PATH RUNSTATEDIR "/tlsherd/control.sock"
 #define PATIENCE 10 /* seconds without a sign of life */
+#define ORDER_PATIENCE 300 /* the same, when a verdict is waited for */
+#define ASK_EVERY_MS 100
 
 struct options {
 	const char *socket;
 	const char *conf;
-	const char *verb;
+	const struct command *command;
 	bool json;
 };
 
@@ -44,21 +47,27 @@ static const struct option long_options[] = {
 	{ NULL, 0, NULL, 0 },
 };
 
-static const struct {
+static const struct command {
 	const char *name, *doc;
-} verbs[] = {
-#define X(ID, verb, doc) { #verb, doc },
+	bool order;
+} commands[] = {
+#define X(ID, verb, doc) { #verb, doc, false },
 #include "ctl/verbs.def"
 #undef X
+#define X(ID, order, text, doc) { #order, doc, true },
+#include "ctl/orders.def"
+#undef X
 };
-#define NVERBS (sizeof(verbs) / sizeof(verbs[0]))
+#define NCOMMANDS (sizeof(commands) / sizeof(commands[0]))
 
 static void options_parse(struct options *, int, char **);
 static void usage(FILE *);
-static void verb_set(struct options *, const char *);
+static void command_set(struct options *, const char *);
 static char *socket_path(const struct options *);
-static int socket_connect(const char *);
+static size_t ask(const char *, const struct options *, char **);
+static int socket_connect(const char *, bool);
 static void request_send(int, const struct options *);
+static int upgrade_follow(const char *);
 static size_t answer_read(int, char **);
 static int answer_print(const char *, size_t);
 
@@ -68,18 +77,63 @@ main(int argc, char **argv)
 	struct options opts;
 	char *path, *answer;
 	size_t len;
-	int fd, rc;
+	int rc;
 
 	options_parse(&opts, argc, argv);
 	path = socket_path(&opts);
-	fd = socket_connect(path);
-	free(path);
-	request_send(fd, &opts);
-	len = answer_read(fd, &answer);
-	close(fd);
-	rc = answer_print(answer, len);
+	len = ask(path, &opts, &answer);
+	if (len == 0 && strcmp(opts.command->name, "upgrade") == 0)
+		rc = upgrade_follow(path);
+	else
+		rc = answer_print(answer, len);
 	free(answer);
+	free(path);
 	return rc;
+}
+
+/* The whole answer; the caller frees it. */
+static size_t
+ask(const char *path, const struct options *opts, char **answer)
+{
+	size_t len;
+	int fd;
+
+	fd = socket_connect(path, opts->command->order);
+	request_send(fd, opts);
+	len = answer_read(fd, answer);
+	close(fd);
+	return len;
+}
+
+/*
+ * The program that has taken over does not know our connection, and has no
+ * verdict on a reload before it has one on its own start.
+ */
+static int
+upgrade_follow(const char *path)
+{
+	static const struct timespec pause = {
+		.tv_nsec = ASK_EVERY_MS * 1000000L
+	};
+	const struct options opts = { .command = &commands[0], .json = true };
+	char *answer, *failed;
+	int i;
+
+	for (i = 0; i < ORDER_PATIENCE * 1000 / ASK_EVERY_MS; i++) {
+		nanosleep(&pause, NULL);
+		(void)ask(path, &opts, &answer);
+		failed = strstr(answer, "\"reload_verdict\":\"failed\"");
+		if (failed != NULL)
+			errx(CTL_FAILED, "the upgrade is not finished; "
+			    "tlsherdctl status says why");
+		if (strstr(answer, "\"reload_verdict\":\"ok\"") != NULL) {
+			puts("upgraded");
+			return fflush(stdout) == 0 ? CTL_DONE : CTL_FAILED;
+		}
+		free(answer);
+	}
+	errx(CTL_FAILED, "the upgrade is not finished after %d s",
+	    ORDER_PATIENCE);
 }
 
 /* Options may stand before and after the command. */
@@ -94,7 +148,7 @@ options_parse(struct options *opts, int argc, char **argv)
 		switch (ch) {
 		case -1:
 			if (optind < argc)
-				verb_set(opts, argv[optind++]);
+				command_set(opts, argv[optind++]);
 			break;
 		case 'c':
 			opts->conf = optarg;
@@ -118,7 +172,7 @@ options_parse(struct options *opts, int argc, char **argv)
 	}
 	if (opts->socket != NULL && opts->conf != NULL)
 		errx(CTL_USAGE, "-s and -c exclude each other");
-	if (opts->verb == NULL) {
+	if (opts->command == NULL) {
 		usage(stderr);
 		exit(CTL_USAGE);
 	}
@@ -131,22 +185,23 @@ usage(FILE *out)
 
 	fprintf(out, "usage: tlsherdctl [-j | --json] [-s socket | -c config] "
 	    "command\ncommands:\n");
-	for (i = 0; i < NVERBS; i++)
-		fprintf(out, "  %-10s %s\n", verbs[i].name, verbs[i].doc);
+	for (i = 0; i < NCOMMANDS; i++)
+		fprintf(out, "  %-12s %s\n", commands[i].name,
+		    commands[i].doc);
 }
 
 static void
-verb_set(struct options *opts, const char *name)
+command_set(struct options *opts, const char *name)
 {
 	size_t i;
 
-	if (opts->verb != NULL)
+	if (opts->command != NULL)
 		errx(CTL_USAGE, "one command at a time: %s, then %s",
-		    opts->verb, name);
-	for (i = 0; i < NVERBS; i++)
-		if (strcmp(verbs[i].name, name) == 0)
-			opts->verb = verbs[i].name;
-	if (opts->verb == NULL) {
+		    opts->command->name, name);
+	for (i = 0; i < NCOMMANDS; i++)
+		if (strcmp(commands[i].name, name) == 0)
+			opts->command = &commands[i];
+	if (opts->command == NULL) {
 		warnx("unknown command \"%s\"", name);
 		usage(stderr);
 		exit(CTL_USAGE);
@@ -187,9 +242,11 @@ socket_path(const struct options *opts)
 }
 
 static int
-socket_connect(const char *path)
+socket_connect(const char *path, bool order)
 {
-	static const struct timeval patience = { .tv_sec = PATIENCE };
+	const struct timeval patience = {
+		.tv_sec = order ? ORDER_PATIENCE : PATIENCE
+	};
 	struct sockaddr_un sun;
 	int fd;
 
@@ -221,7 +278,7 @@ request_send(int fd, const struct options *opts)
 	int len;
 
 	len = snprintf(line, sizeof(line), "%s %s %s\n", CTL_REQUEST_TAG,
-	    opts->verb, opts->json ? CTL_FORM_JSON : CTL_FORM_PLAIN);
+	    opts->command->name, opts->json ? CTL_FORM_JSON : CTL_FORM_PLAIN);
 	/* The kernel takes so little at once, or the peer is gone. */
 	if (send(fd, line, (size_t)len, MSG_NOSIGNAL) != len)
 		err(CTL_FAILED, "asking tlsherd");
@@ -251,8 +308,7 @@ answer_read(int fd, char **bufp)
 		if (n == -1 && errno == EINTR)
 			continue;
 		if (n == -1 && (errno == EAGAIN || errno == EWOULDBLOCK))
-			errx(CTL_FAILED, "tlsherd did not answer in %d s",
-			    PATIENCE);
+			errx(CTL_FAILED, "tlsherd did not answer in time");
 		if (n == -1)
 			err(CTL_FAILED, "reading the answer");
 		len += (size_t)n;
@@ -269,6 +325,9 @@ answer_print(const char *answer, size_t len)
 	size_t length;
 	int status;
 
+	if (len == 0)
+		errx(CTL_FAILED, "tlsherd has closed the connection without "
+		    "an answer");
 	body = memchr(answer, '\n', len);
 	if (body == NULL || sscanf(answer, CTL_ANSWER_TAG " %d %zu", &status,
 	    &length) != 2 || status < CTL_DONE || status > CTL_USAGE)

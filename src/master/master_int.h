@@ -382,6 +382,8 @@ void master_settle(struct master *);
 void events_begin(struct master *);
 /* Watch signals and do what is to be done each second. 0, or -1. */
 int events_watch(struct master *, struct err *);
+/* As if that signal had come, in the next turn of the loop. */
+void events_signal(struct master *, int);
 void events_end(struct master *);
 
 /* reap.c */

@@ -6,6 +6,7 @@
  */
 #include "config.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,7 @@
 
 #define LINE_EVERY 3600 /* seconds */
 
+static const char *order_cb(void *, enum ctl_order);
 static struct ctl_options options_of(const struct conf *);
 static void view_cb(void *, struct ctl_view *);
 static void view_workers(struct master *, struct ctl_view *);
@@ -35,7 +37,30 @@ observe_open(struct master *m, const struct conf *conf, struct err *err)
 	if (conf->control_socket.value == NULL)
 		return 0;
 	m->ctl = ctl_new(m->base, &options, view_cb, m, err);
-	return m->ctl != NULL ? 0 : -1;
+	if (m->ctl == NULL)
+		return -1;
+	ctl_take_orders(m->ctl, order_cb);
+	return 0;
+}
+
+/* An order is what the signal is that has always been there for it. */
+static const char *
+order_cb(void *arg, enum ctl_order order)
+{
+	static const int signals[] = {
+		[CTL_ORDER_RELOAD] = SIGHUP,
+		[CTL_ORDER_UPGRADE] = SIGUSR2,
+		[CTL_ORDER_REOPEN] = SIGUSR1,
+		[CTL_ORDER_FINISH] = SIGQUIT,
+		[CTL_ORDER_STOP] = SIGTERM,
+	};
+	struct master *m = arg;
+
+	if (m->state >= MASTER_FINISHING && (order == CTL_ORDER_RELOAD ||
+		order == CTL_ORDER_UPGRADE))
+		return "tlsherd is finishing";
+	events_signal(m, signals[order]);
+	return NULL;
 }
 
 static struct ctl_options
@@ -58,8 +83,10 @@ observe_adopt(struct master *m, const struct ctl_handed *control,
 	if (control->fd == -1)
 		return 0;
 	m->ctl = ctl_adopt(m->base, control, view_cb, m, err);
-	if (m->ctl != NULL)
+	if (m->ctl != NULL) {
+		ctl_take_orders(m->ctl, order_cb);
 		return 0;
+	}
 	close(control->fd);
 	return -1;
 }
@@ -96,11 +123,17 @@ observe_close(struct master *m)
 void
 observe_reload(struct master *m, const char *error)
 {
+	char text[80];
+
 	m->reload_time = clock_wall();
 	m->reload_failed = error != NULL;
 	m->reloads[m->reload_failed]++;
 	snprintf(m->reload_error, sizeof(m->reload_error), "%s",
 	    error != NULL ? error : "");
+	snprintf(text, sizeof(text), "reloaded: generation %u, %u workers\n",
+	    m->current->number, m->current->conf->workers);
+	ctl_order_verdict(m->ctl, CTL_ORDER_RELOAD, error == NULL,
+	    error != NULL ? error : text);
 }
 
 static void

@@ -16,6 +16,7 @@
 #include "base/daemon.h"
 #include "base/log.h"
 #include "base/names.h"
+#include "ctl/ctl.h"
 #include "master/master_int.h"
 
 /* How long until an upgrade that failed after the exec is tried again. */
@@ -37,6 +38,7 @@ reload_begin(struct master *m)
 
 	m->retry_at = 0;
 	reload_verdict(m);
+	ctl_order_begun(m->ctl, CTL_ORDER_RELOAD);
 	if (!m->current->handed_over)
 		log_notice("reloading %s", o->path);
 	making_drop(m);

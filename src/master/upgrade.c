@@ -21,6 +21,7 @@
 #include "base/daemon.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "ctl/ctl.h"
 #include "master/handover.h"
 #include "master/master_int.h"
 
@@ -39,6 +40,7 @@ upgrade_begin(struct master *m)
 {
 	struct err err;
 
+	ctl_order_begun(m->ctl, CTL_ORDER_UPGRADE);
 	if (m->options->program == NULL) {
 		note_failed(m, "the path of the program is not known");
 		return;
@@ -56,6 +58,7 @@ upgrade_abort(struct master *m)
 {
 	upgrade_drop(m);
 	log_errorx("upgrade failed: %s", m->why.text);
+	ctl_order_verdict(m->ctl, CTL_ORDER_UPGRADE, false, m->why.text);
 	log_notice("tlsherd %s goes on", PACKAGE_VERSION);
 }
 

@@ -54,6 +54,17 @@ view_fill(void *arg, struct ctl_view *view)
 	view->scoreboard = board;
 }
 
+static enum ctl_order ordered;
+static const char *refusal;
+
+static const char *
+order(void *arg, enum ctl_order o)
+{
+	ck_assert_ptr_eq(arg, &asked);
+	ordered = o;
+	return refusal;
+}
+
 static void
 setup(void)
 {
@@ -68,6 +79,8 @@ setup(void)
 	opts.mode = 0600;
 	nworkers = 0;
 	asked = 0;
+	ordered = CTL_ORDER_COUNT;
+	refusal = NULL;
 }
 
 static void
@@ -201,6 +214,112 @@ START_TEST(answers)
 	client_read(fd, buf, sizeof(buf));
 	ck_assert_int_eq(answer_split(buf, &body), CTL_DONE);
 	ck_assert_int_eq(strncmp(body, "{\"cache\":{", 10), 0);
+	ctl_free(ctl);
+}
+END_TEST
+
+static int
+order_send(const char *request)
+{
+	int fd;
+
+	fd = client_open();
+	client_send(fd, request, strlen(request));
+	return fd;
+}
+
+static void
+answer_must(int fd, enum ctl_status status, const char *text)
+{
+	char buf[4096];
+	const char *body;
+
+	client_read(fd, buf, sizeof(buf));
+	ck_assert_int_eq(answer_split(buf, &body), status);
+	ck_assert_str_eq(body, text);
+}
+
+#define RELOAD CTL_REQUEST_TAG " reload plain\n"
+#define STOP CTL_REQUEST_TAG " stop plain\n"
+
+START_TEST(orders)
+{
+	struct ctl *ctl;
+
+	ctl = ctl_must();
+	answer_must(order_send(STOP), CTL_FAILED,
+	    "this server takes no orders");
+	ctl_take_orders(ctl, order);
+	answer_must(order_send(STOP), CTL_DONE, "stopping\n");
+	ck_assert_int_eq(ordered, CTL_ORDER_STOP);
+	refusal = "no";
+	answer_must(order_send(RELOAD), CTL_FAILED, "no");
+	ck_assert_int_eq(ordered, CTL_ORDER_RELOAD);
+	answer_must(order_send(CTL_REQUEST_TAG " stop json\n"), CTL_USAGE,
+	    "the answer to an order is always plain");
+	ctl_free(ctl);
+}
+END_TEST
+
+/* A verdict is for those who asked before that reload had begun. */
+START_TEST(verdicts)
+{
+	struct ctl *ctl;
+	char buf[8];
+	int fds[3];
+
+	opts.deadline = 20;
+	ctl = ctl_must();
+	ctl_take_orders(ctl, order);
+	fds[0] = order_send(RELOAD);
+	while (ordered == CTL_ORDER_COUNT)
+		event_base_loop(base, EVLOOP_ONCE);
+	ctl_order_verdict(ctl, CTL_ORDER_RELOAD, true, "too soon\n");
+	ctl_order_begun(ctl, CTL_ORDER_RELOAD);
+	ordered = CTL_ORDER_COUNT;
+	fds[1] = order_send(RELOAD);
+	while (ordered == CTL_ORDER_COUNT)
+		event_base_loop(base, EVLOOP_ONCE);
+	ctl_order_verdict(ctl, CTL_ORDER_UPGRADE, true, "another\n");
+	/* Somebody else's deadline passes, and theirs does not count. */
+	fds[2] = client_open();
+	client_read(fds[2], buf, sizeof(buf));
+	ctl_order_verdict(ctl, CTL_ORDER_RELOAD, false, "bad");
+	answer_must(fds[0], CTL_FAILED, "bad");
+	ck_assert_int_eq(recv(fds[1], buf, 1, MSG_DONTWAIT), -1);
+	ctl_order_begun(ctl, CTL_ORDER_RELOAD);
+	ctl_order_verdict(ctl, CTL_ORDER_RELOAD, true, "well\n");
+	ctl_free(ctl); /* at once, and the answer is on its way */
+	answer_must(fds[1], CTL_DONE, "well\n");
+	ctl_order_verdict(NULL, CTL_ORDER_RELOAD, true, "");
+}
+END_TEST
+
+/* Who may ask may not yet order: neither root nor the master's user. */
+START_TEST(orders_of_others)
+{
+	struct ctl *ctl;
+	pid_t pid;
+	int fd, status;
+
+	if (geteuid() != 0)
+		return;
+	opts.mode = 0666;
+	ck_assert_int_eq(chmod(dir, 0755), 0);
+	ctl = ctl_must();
+	ctl_take_orders(ctl, order);
+	pid = fork();
+	ck_assert_int_ge(pid, 0);
+	if (pid == 0) {
+		if (setuid(65534) == -1)
+			_exit(1);
+		fd = order_send(STOP);
+		_exit(fd == -1);
+	}
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_int_eq(status, 0);
+	status_must_work();
+	ck_assert_int_eq(ordered, CTL_ORDER_COUNT);
 	ctl_free(ctl);
 }
 END_TEST
@@ -624,6 +743,9 @@ ctl_suite(void)
 	tcase_set_timeout(tc, 30);
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, answers);
+	tcase_add_test(tc, orders);
+	tcase_add_test(tc, verdicts);
+	tcase_add_test(tc, orders_of_others);
 	tcase_add_test(tc, large_answer);
 	tcase_add_loop_test(tc, garbage_refused, 0, NGARBAGE);
 	tcase_add_test(tc, endless_request);

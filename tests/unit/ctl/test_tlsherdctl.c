@@ -165,8 +165,8 @@ static const struct {
 	    "tlsherdctl: the answer broke off\n" },
 	{ BYTES("tlsherd/1 0"), 1, "",
 	    "tlsherdctl: the answer is not one of a tlsherd\n" },
-	{ BYTES(""), 1, "",
-	    "tlsherdctl: the answer is not one of a tlsherd\n" },
+	{ BYTES(""), 1, "", "tlsherdctl: tlsherd has closed the connection "
+	    "without an answer\n" },
 	{ BYTES("\n"), 1, "",
 	    "tlsherdctl: the answer is not one of a tlsherd\n" },
 	{ BYTES("tlsherd/1 3 0\n"), 1, "",
@@ -199,6 +199,7 @@ static const struct {
 	const char *request;
 } requests[] = {
 	{ { "-s", "@", "sessions" }, "tlsherdctl/1 sessions plain\n" },
+	{ { "-s", "@", "reload" }, "tlsherdctl/1 reload plain\n" },
 	{ { "-s", "@", "-j", "sessions" }, "tlsherdctl/1 sessions json\n" },
 	{ { "status", "--json", "--socket", "@" },
 	    "tlsherdctl/1 status json\n" },
