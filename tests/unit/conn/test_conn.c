@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Runs the suites of src/conn and src/service. */
+/* Runs the suites of src/conn. */
 #include "config.h"
 
 #include <err.h>
@@ -7,21 +7,7 @@
 
 #include "base/log.h"
 #include "pki.h"
-#include "record.h"
 #include "test_conn.h"
-#include "world.h"
-
-TCase *
-world_tcase(const char *name)
-{
-	TCase *tc;
-
-	tc = tcase_create(name);
-	tcase_add_checked_fixture(tc, record_setup, record_teardown);
-	tcase_add_checked_fixture(tc, world_setup, world_teardown);
-	tcase_set_timeout(tc, 60);
-	return tc;
-}
 
 int
 main(void)
@@ -42,12 +28,7 @@ main(void)
 	srunner_add_suite(runner, kv_suite());
 	srunner_add_suite(runner, log_suite());
 	srunner_add_suite(runner, preface_suite());
-	srunner_add_suite(runner, proxy_suite());
-	srunner_add_suite(runner, proxy_backend_suite());
-	srunner_add_suite(runner, proxy_end_suite());
-	srunner_add_suite(runner, proxy_header_suite());
 	srunner_add_suite(runner, scratch_suite());
-	srunner_add_suite(runner, service_suite());
 	srunner_add_suite(runner, stream_suite());
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);

@@ -14,15 +14,7 @@ Suite *handshake_suite(void);
 Suite *kv_suite(void);
 Suite *log_suite(void);
 Suite *preface_suite(void);
-Suite *proxy_suite(void);
-Suite *proxy_backend_suite(void);
-Suite *proxy_end_suite(void);
-Suite *proxy_header_suite(void);
 Suite *scratch_suite(void);
-Suite *service_suite(void);
 Suite *stream_suite(void);
-
-/* A test case within the world of world.h and the record of record.h. */
-TCase *world_tcase(const char *name);
 
 #endif

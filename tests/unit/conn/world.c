@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "conn/conn_int.h"
 #include "peer.h"
+#include "record.h"
 #include "service/service.h"
 #include "world.h"
 
@@ -36,6 +37,18 @@ gone(void *arg)
 	struct world *w = arg;
 
 	w->gone++;
+}
+
+TCase *
+world_tcase(const char *name)
+{
+	TCase *tc;
+
+	tc = tcase_create(name);
+	tcase_add_checked_fixture(tc, record_setup, record_teardown);
+	tcase_add_checked_fixture(tc, world_setup, world_teardown);
+	tcase_set_timeout(tc, 60);
+	return tc;
 }
 
 void

@@ -7,6 +7,7 @@
 #ifndef TEST_CONN_WORLD_H
 #define TEST_CONN_WORLD_H
 
+#include <check.h>
 #include <event2/event.h>
 
 #include "conn/conn.h"
@@ -24,6 +25,8 @@ struct world {
 };
 extern struct world world;
 
+/* A test case within this world and the record of record.h. */
+TCase *world_tcase(const char *name);
 /* Fixtures of every test case; teardown looks for descriptors left open. */
 void world_setup(void);
 void world_teardown(void);

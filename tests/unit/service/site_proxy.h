@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* A world whose listener is a proxy, with backends in this process. */
-#ifndef TEST_CONN_SITE_PROXY_H
-#define TEST_CONN_SITE_PROXY_H
+#ifndef TEST_SERVICE_SITE_PROXY_H
+#define TEST_SERVICE_SITE_PROXY_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -8,7 +8,7 @@
 
 #include "peer.h"
 #include "service/service.h"
-#include "test_conn.h"
+#include "test_service.h"
 #include "world.h"
 
 START_TEST(table)

@@ -11,7 +11,7 @@
 #include "peer.h"
 #include "proxyproto/proxyproto.h"
 #include "site_proxy.h"
-#include "test_conn.h"
+#include "test_service.h"
 #include "world.h"
 
 #define PP2_EARLY PP2_CUSTOM

@@ -12,7 +12,7 @@
 #include "conn/conn_int.h"
 #include "peer.h"
 #include "site_proxy.h"
-#include "test_conn.h"
+#include "test_service.h"
 #include "world.h"
 
 #define LOTS (8u << 20)
