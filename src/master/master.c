@@ -122,7 +122,7 @@ open_shared(struct master *m, const struct conf *conf, struct err *err)
 	int error;
 
 	error = tls_keys_open(&m->keys, conf);
-	if (error != TLSCACHE_OK && error != TLSCACHE_E_INVAL)
+	if (error != TLSCACHE_OK)
 		return err_set(err, NULL, "ticket keys: %s",
 		    tls_cache_reason(error));
 	m->scoreboard = scoreboard_new(WORKERS_MAX, MASTER_PROCESSES_MAX);
