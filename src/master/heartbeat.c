@@ -11,17 +11,14 @@
  */
 #include "config.h"
 
-#include <stdio.h>
-#include <string.h>
-
 #include "base/log.h"
+#include "base/procstate.h"
 #include "master/master_int.h"
 
 #define MISSED_MAX 4 /* looks: a second */
 
 static void look_event_cb(evutil_socket_t, short, void *);
 static void look(struct process *);
-static const char *why(const struct process *);
 
 void
 heartbeat_begin(struct master *m)
@@ -77,7 +74,8 @@ look(struct process *p)
 	case HEARTBEAT_SILENT:
 		log_warnx("worker %u, pid %ld, has not run for a second%s: "
 		    "its queue is served by another, if there is one",
-		    p->worker, (long)p->child.pid, why(p));
+		    p->worker, (long)p->child.pid,
+		    procstate_why(p->child.pid));
 		break;
 	case HEARTBEAT_BACK:
 		log_notice("worker %u, pid %ld, runs again", p->worker,
@@ -87,33 +85,4 @@ look(struct process *p)
 	supervise_cover(p->master);
 	if (p->heartbeat.silent)
 		supervise_silent(p->master);
-}
-
-/* As far as the system tells; the third word there is the state. */
-static const char *
-why(const struct process *p)
-{
-	char path[64], line[256];
-	const char *state;
-	FILE *fp;
-
-	snprintf(path, sizeof(path), "/proc/%ld/stat", (long)p->child.pid);
-	fp = fopen(path, "re");
-	if (fp == NULL)
-		return "";
-	state = fgets(line, sizeof(line), fp) != NULL ? strrchr(line, ')') :
-	    NULL;
-	fclose(fp);
-	if (state == NULL || strlen(state) < 3)
-		return "";
-	switch (state[2]) {
-	case 'T':
-		return " (stopped by a signal)";
-	case 't':
-		return " (stopped by a debugger)";
-	case 'D':
-		return " (waiting for a disk)";
-	default:
-		return "";
-	}
 }

@@ -17,6 +17,7 @@
 #include "base/child.h"
 #include "base/err.h"
 #include "base/pidfile.h"
+#include "base/tail.h"
 #include "conf/conf.h"
 #include "listen/listen.h"
 #include "master/master.h"
@@ -100,8 +101,7 @@ struct seat {
 struct upgrade_test {
 	struct child child; /* its fd is of what it prints */
 	struct event readable;
-	char text[2048];
-	size_t len;
+	struct tail said;
 	bool held;	/* signals are, until the exec */
 	unsigned turns; /* of the event loop, until then */
 };

@@ -32,7 +32,6 @@ static int test_start(struct master *, struct err *);
 static void test_read(struct master *);
 static void test_event_cb(evutil_socket_t, short, void *);
 static void test_end(struct master *);
-static const char *last_line(char *);
 static const char **arguments(const struct master *, bool);
 
 void
@@ -81,8 +80,8 @@ upgrade_tested(struct master *m, int status)
 	bool accepted;
 
 	test_read(m);
-	accepted = strstr(m->test.text, HANDOVER_ACCEPTED) != NULL;
-	said = last_line(m->test.text);
+	accepted = strstr(m->test.said.text, HANDOVER_ACCEPTED) != NULL;
+	said = tail_last_line(&m->test.said);
 	if (WIFSIGNALED(status))
 		(void)err_set(&why, NULL, "%s was ended by signal %d (%s)",
 		    program, WTERMSIG(status), strsignal(WTERMSIG(status)));
@@ -121,8 +120,7 @@ test_start(struct master *m, struct err *err)
 	close(description);
 	if (r == -1)
 		return -1;
-	test->len = 0;
-	test->text[0] = '\0';
+	memset(&test->said, 0, sizeof(test->said));
 	event_assign(&test->readable, m->base, test->child.fd,
 	    EV_READ | EV_PERSIST, test_event_cb, m);
 	event_add(&test->readable, NULL);
@@ -135,34 +133,17 @@ test_event_cb(evutil_socket_t fd, short what, void *arg)
 	test_read(arg);
 }
 
-/* All that is there; of more than has room, the end. */
 static void
 test_read(struct master *m)
 {
 	struct upgrade_test *test = &m->test;
-	const size_t room = sizeof(test->text) - 1, half = room / 2;
-	ssize_t n;
 
-	while (test->child.fd != -1) {
-		if (test->len == room) {
-			memmove(test->text, test->text + half, room - half);
-			test->len = room - half;
-		}
-		n = read(test->child.fd, test->text + test->len,
-		    room - test->len);
-		if (n == -1 && errno == EINTR)
-			continue;
-		if (n == -1 && (errno == EAGAIN || errno == EWOULDBLOCK))
-			return;
-		if (n <= 0) {
-			event_del(&test->readable);
-			close(test->child.fd);
-			test->child.fd = -1;
-			return;
-		}
-		test->len += (size_t)n;
-		test->text[test->len] = '\0';
-	}
+	if (test->child.fd == -1 ||
+	    tail_read(&test->said, test->child.fd) == 1)
+		return;
+	event_del(&test->readable);
+	close(test->child.fd);
+	test->child.fd = -1;
 }
 
 static void
@@ -172,19 +153,6 @@ test_end(struct master *m)
 	if (m->test.child.listed && m->test.child.fd != -1)
 		event_del(&m->test.readable);
 	child_end(&m->test.child);
-}
-
-/* A command that fails says why at the end. */
-static const char *
-last_line(char *text)
-{
-	char *line;
-	size_t len = strlen(text);
-
-	while (len > 0 && text[len - 1] == '\n')
-		text[--len] = '\0';
-	line = strrchr(text, '\n');
-	return line != NULL ? line + 1 : text;
 }
 
 /* As we were called, wherever we are now. The caller frees the vector. */

@@ -51,6 +51,7 @@ main(int argc, char **argv)
 	srunner_add_suite(runner, program_suite());
 	srunner_add_suite(runner, sink_suite());
 	srunner_add_suite(runner, syslogger_suite());
+	srunner_add_suite(runner, tail_suite());
 	srunner_add_suite(runner, units_suite());
 	srunner_add_suite(runner, words_suite());
 	srunner_add_suite(runner, wire_suite());

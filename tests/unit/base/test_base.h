@@ -27,6 +27,7 @@ Suite *proctitle_suite(void);
 Suite *program_suite(void);
 Suite *sink_suite(void);
 Suite *syslogger_suite(void);
+Suite *tail_suite(void);
 Suite *units_suite(void);
 Suite *words_suite(void);
 Suite *wire_suite(void);
