@@ -34,8 +34,9 @@ bool mem_spare(void);
  */
 void mem_release(void);
 /*
- * To be called now and then where much is freed one after the other, so that no
- * cache of the allocator keeps pages from being given back later.
+ * Between many things that are made or freed one after the other, and stay or
+ * go together: no cache of the allocator is to put one among the others, for
+ * that keeps their pages from being given back later. A microsecond.
  */
 void mem_flush(void);
 

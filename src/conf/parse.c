@@ -127,6 +127,7 @@ forget(cfg_opt_t *opt, unsigned section)
 		return;
 	conf_loader->cfg = NULL;
 	(void)cfg_opt_rmnsec(opt, cfg_opt_size(opt) - 1);
+	mem_flush();
 }
 
 /* There are tens of thousands of sections where somebody wants them. */

@@ -267,6 +267,7 @@ load_next(struct generation *g, struct err *err)
 		return l->tls != NULL ? 1 : -1;
 	}
 	r = tls_front_load(l->tls, err);
+	mem_flush();
 	if (r == 1)
 		g->certificates++;
 	if (r != 0)
