@@ -3,7 +3,8 @@
 
 _tlsherdctl()
 {
-	local commands="status metrics sessions reload upgrade reopen finish stop"
+	local commands="status workers certificates config metrics sessions \
+	    reload upgrade reopen finish stop"
 	local options="-c -h -j -s -V --config --help --json --socket --version"
 	local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
 

@@ -111,8 +111,9 @@ answer_write(FILE *out, char *request, ctl_view_cb *view_fill, void *arg)
 		fprintf(out, "this tlsherd does not know that form");
 		return CTL_USAGE;
 	}
-	if (rf == REPORT_JSON && verb->report == report_metrics) {
-		fprintf(out, "the metrics have a form of their own, no JSON");
+	if (rf == REPORT_JSON && (verb->report == report_metrics ||
+		verb->report == report_config)) {
+		fprintf(out, "this has a form of its own, which is no JSON");
 		return CTL_USAGE;
 	}
 	memset(&view, 0, sizeof(view));

@@ -25,6 +25,7 @@ static const char *order_cb(void *, enum ctl_order);
 static struct ctl_options options_of(const struct conf *);
 static void view_cb(void *, struct ctl_view *);
 static void view_workers(struct master *, struct ctl_view *);
+static void view_config_cb(void *, FILE *);
 static bool view_certificate_cb(void *, size_t, struct ctl_certificate *);
 static enum worker_state process_state(const struct process *);
 
@@ -156,6 +157,7 @@ view_cb(void *arg, struct ctl_view *view)
 	view->reloads_ok = m->reloads[0];
 	view->reloads_failed = m->reloads[1];
 	view->certificate = view_certificate_cb;
+	view->config = view_config_cb;
 	view->arg = m;
 	view_workers(m, view);
 }
@@ -198,6 +200,16 @@ view_workers(struct master *m, struct ctl_view *view)
 	}
 	view->workers = m->view_workers;
 	view->nworkers = (size_t)(w - m->view_workers);
+}
+
+/* What the program before has made is not known here. */
+static void
+view_config_cb(void *arg, FILE *out)
+{
+	const struct master *m = arg;
+
+	if (m->current != NULL && !m->current->handed_over)
+		conf_print(m->current->conf, out);
 }
 
 /* A generation that the program before has made has its certificates there. */

@@ -160,6 +160,7 @@ form_cell(struct form *f, const char *key, int width, struct value v)
 {
 	char buf[VALUE_TEXT_MAX];
 	const char *text;
+	int len;
 
 	if (f->form == REPORT_JSON) {
 		put_json(&f->json, key, &v);
@@ -167,7 +168,12 @@ form_cell(struct form *f, const char *key, int width, struct value v)
 	}
 	if ((text = value_format(&v, buf)) == NULL)
 		text = "-";
-	fprintf(f->out, "%s%*s", f->line ? "  " : "", width, text);
+	if (f->line)
+		fputs("  ", f->out);
+	len = (int)strlen(text);
+	fprintf(f->out, "%*s", width > len ? width - len : 0, "");
+	put_text(f->out, text);
+	fprintf(f->out, "%*s", -width > len ? -width - len : 0, "");
 	f->line = true;
 }
 

@@ -28,6 +28,13 @@ int report_status(FILE *, enum report_form, const struct ctl_view *)
     __attribute__((warn_unused_result));
 int report_sessions(FILE *, enum report_form, const struct ctl_view *)
     __attribute__((warn_unused_result));
+int report_workers(FILE *, enum report_form, const struct ctl_view *)
+    __attribute__((warn_unused_result));
+int report_certificates(FILE *, enum report_form, const struct ctl_view *)
+    __attribute__((warn_unused_result));
+/* As a file would have it, whatever the form. */
+int report_config(FILE *, enum report_form, const struct ctl_view *)
+    __attribute__((warn_unused_result));
 /* In Prometheus' text format, whatever the form. */
 int report_metrics(FILE *, enum report_form, const struct ctl_view *)
     __attribute__((warn_unused_result));

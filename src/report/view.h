@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <sys/types.h>
 
@@ -69,6 +70,8 @@ struct ctl_view {
 	const struct scoreboard *scoreboard;
 	/* Certificate i of those in use; false: there are no more. */
 	bool (*certificate)(void *arg, size_t i, struct ctl_certificate *);
+	/* Writes the configuration in force. */
+	void (*config)(void *arg, FILE *);
 	void *arg;
 };
 

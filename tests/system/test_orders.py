@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: ISC
 """tlsherdctl tells the server to do something."""
 
+import json
 import os
 import subprocess
+import time
 
 import pytest
 
 import clients
 import herd
+import pki
 
 
 def site(tmp, more="", **kw):
@@ -133,3 +136,45 @@ def test_completion(tmp):
             echo "${{COMPREPLY[@]}}"
             """)
         assert (done.stdout.strip(), done.stderr) == (wanted, "")
+
+
+def test_workers(start, tmp):
+    with start(site(tmp)) as d:
+        clients.trace(d)
+        done = ctl(tmp, "--json", "workers")
+        rows = json.loads(done.stdout)["workers"]
+        assert {w["worker"]: w["pid"] for w in rows} == d.workers()
+        assert sum(w["accepted"] for w in rows) == 1
+        assert all(w["memory"] > 1 << 20 and w["cpu"] >= 0 for w in rows)
+        assert str(d.workers()[0]) in ctl(tmp, "workers").stdout
+
+
+def test_certificates(start, tmp):
+    sections = pki.section("one", "server") + pki.section(
+        "two", "a", ["a.example"], f"""client_certificate = "optional"
+        ca = "{pki.path('clients.pem')}"
+        crl = "{pki.path('empty.crl')}\"""")
+    with start(site(tmp, certificate=sections)):
+        one, two = json.loads(ctl(tmp, "-j", "certificates").stdout)[
+            "certificates"]
+        assert (one["listener"], one["certificate"], one["chain"]) == (
+            "main", "one", pki.path("server.pem"))
+        end = herd.run("openssl", "x509", "-noout", "-enddate", "-dateopt",
+                       "iso_8601", "-in", pki.path("a.pem")).stdout
+        said = time.strftime("%Y-%m-%d %H:%M:%SZ", time.gmtime(
+            two["expires"]))
+        assert end == f"notAfter={said}\n"
+        assert abs(two["expires_in"] + time.time() - two["expires"]) < 60
+        assert one["crl_due"] is None and two["crl_due"] > time.time()
+        assert one["chain_ends"] == one["expires"]
+
+
+def test_config(start, tmp):
+    """The configuration in force, not that of the file."""
+    with start(site(tmp, workers=1)) as d:
+        d.configure(site(tmp, workers=3))
+        said = ctl(tmp, "config").stdout
+        assert "\nworkers = 1\n" in "\n" + said
+        assert ctl(tmp, "reload").returncode == 0
+        assert "\nworkers = 3\n" in "\n" + ctl(tmp, "config").stdout
+        assert ctl(tmp, "-j", "config").returncode == 2

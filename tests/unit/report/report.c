@@ -247,6 +247,47 @@ START_TEST(sessions_json)
 }
 END_TEST
 
+static bool
+certificate(void *arg, size_t i, struct ctl_certificate *c)
+{
+	memset(c, 0, sizeof(*c));
+	c->listener = "main";
+	c->title = i == 0 ? "esc\033ape" : "a title that is longer";
+	c->chain = "/x.pem";
+	c->not_after = NOW + (i == 0 ? 3600 : -1);
+	c->chain_end = NOW;
+	c->crl_due = i == 0 ? 0 : NOW;
+	return i < 2;
+}
+
+START_TEST(certificates_plain)
+{
+	view.certificate = certificate;
+	report_expect(report_certificates, REPORT_PLAIN,
+	    "listener    certificate       expires                             "
+	    "in  chain ends                 list due                   file\n"
+	    "main        esc?ape           2023-11-15 00:13:20 +0000          1"
+	    " h  2023-11-14 23:13:20 +0000  -                          /x.pem\n"
+	    "main        a title that is longer  2023-11-14 23:13:19 +0000     "
+	    "       -  2023-11-14 23:13:20 +0000  2023-11-14 23:13:20 +0000  "
+	    "/x.pem\n");
+}
+END_TEST
+
+START_TEST(certificates_json)
+{
+	view.certificate = certificate;
+	report_expect(report_certificates, REPORT_JSON,
+	    "{\"certificates\":[{\"listener\":\"main\",\"certificate\":"
+	    "\"esc\\u001bape\",\"expires\":1700007200,\"expires_in\":3600,"
+	    "\"chain_ends\":1700003600,\"crl_due\":null,\"chain\":"
+	    "\"/x.pem\"},{\"listener\":\"main\",\"certificate\":"
+	    "\"a title that is longer\",\"expires\":1700003599,"
+	    "\"expires_in\":null,\"chain_ends\":1700003600,"
+	    "\"crl_due\":1700003600,\"chain\":\"/x.pem\"}]}\n");
+}
+END_TEST
+
 START_TEST(stream_error)
 {
 	FILE *full;
@@ -328,6 +369,8 @@ report_suite(void)
 	tcase_add_test(tc, status_json);
 	tcase_add_test(tc, sessions_plain);
 	tcase_add_test(tc, sessions_json);
+	tcase_add_test(tc, certificates_plain);
+	tcase_add_test(tc, certificates_json);
 	tcase_add_loop_test(tc, stream_error, REPORT_PLAIN, REPORT_JSON + 1);
 	suite_add_tcase(suite, tc);
 	tc = tcase_create("values");
