@@ -110,14 +110,14 @@ static const struct {
 	const char *bytes;
 	size_t len; /* 0: as many as there are */
 	enum close_reason reason;
-	uint64_t failed;
+	uint64_t failed; /* of handshakes that were begun */
 } strangers[] = {
 	{ "", 0, CLOSE_CLIENT_GONE, 0 },
-	{ "hi", 0, CLOSE_CLIENT_ABORT, 1 },
+	{ "hi", 0, CLOSE_CLIENT_ABORT, 0 },
 	{ "hi\n", 0, CLOSE_CLIENT_GONE, 0 },
-	{ "ho", 0, CLOSE_HANDSHAKE, 1 },
-	{ too_long, CONN_PREFACE_MAX - 1, CLOSE_CLIENT_ABORT, 1 },
-	{ too_long, CONN_PREFACE_MAX, CLOSE_HANDSHAKE, 1 },
+	{ "ho", 0, CLOSE_HANDSHAKE, 0 },
+	{ too_long, CONN_PREFACE_MAX - 1, CLOSE_CLIENT_ABORT, 0 },
+	{ too_long, CONN_PREFACE_MAX, CLOSE_HANDSHAKE, 0 },
 	{ "hi\nGET / HTTP/1.0\r\n\r\n", 0, CLOSE_NOT_TLS, 1 },
 	{ "hi\n\x16\x03\x01\x02", 0, CLOSE_CLIENT_ABORT, 1 },
 	/* A ClientHello of 16 MiB. */
