@@ -131,6 +131,8 @@ leave_out(const struct conf_given *g, struct conf_addrs *list, size_t first)
 				continue;
 			}
 			memset(&one->addr, 0, sizeof(one->addr));
+			free(one->number);
+			one->number = xstrdup(one->text);
 		}
 		one->again = kept > first;
 		list->v[kept++] = *one;

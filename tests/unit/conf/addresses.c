@@ -274,6 +274,7 @@ START_TEST(answered)
 	} else {
 		ck_assert_uint_eq(l->nbackends, 1);
 		ck_assert(addr_is_unknown(&l->backends[0].addr));
+		ck_assert_str_eq(l->backends[0].number, "said.test:80");
 		ck_assert(!l->backends[0].again);
 	}
 	/* It is no news before it has another one, and is asked for again. */
