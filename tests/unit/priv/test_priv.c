@@ -8,6 +8,7 @@
 
 #include <check.h>
 
+#include "priv/lookup.h"
 #include "priv/priv.h"
 
 static const struct loc loc = { "t.conf", 7 };
@@ -91,6 +92,41 @@ START_TEST(nothing_configured)
 }
 END_TEST
 
+/* The same, of children: what is found, and what is not. */
+START_TEST(asked_by_others)
+{
+	const bool good = _i < (int)(sizeof(known) / sizeof(known[0]));
+	const int k = good ? 0 : _i - (int)(sizeof(known) / sizeof(known[0]));
+	const struct priv_word user = { good ? known[_i].user :
+	    unknown[k].user, &loc };
+	const struct priv_word group = { good ? known[_i].group :
+	    unknown[k].group, &loc };
+	struct priv_account account;
+	struct priv_ids expected;
+	struct err err;
+	int times;
+
+	memset(&account, 0, sizeof(account));
+	priv_account_set(&account, &user, &group);
+	/* The second time it is known, or known not to be had. */
+	for (times = 0; times < 2; times++) {
+		ck_assert_msg(lookup_wait(&account, &err) == 0, "%s",
+		    err.text);
+		ck_assert(account.known == good);
+		ck_assert_str_eq(account.error, good ? "" : unknown[k].text);
+	}
+	if (good) {
+		ck_assert_int_eq(look_up(&expected, user.text, group.text,
+		    &err), 0);
+		ck_assert_uint_eq(account.ids.uid, expected.uid);
+		ck_assert_uint_eq(account.ids.gid, expected.gid);
+		ck_assert_int_eq(account.ids.ngroups, expected.ngroups);
+		free(expected.groups);
+	}
+	priv_account_release(&account);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -103,6 +139,8 @@ main(void)
 	tcase_add_loop_test(tc, is_unknown, 0,
 	    sizeof(unknown) / sizeof(unknown[0]));
 	tcase_add_test(tc, nothing_configured);
+	tcase_add_loop_test(tc, asked_by_others, 0, (int)(sizeof(known) /
+	    sizeof(known[0]) + sizeof(unknown) / sizeof(unknown[0])));
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);
