@@ -61,16 +61,6 @@ events_watch(struct master *m, struct err *err)
 }
 
 void
-events_signal(struct master *m, int number)
-{
-	size_t i;
-
-	for (i = 0; i < sizeof(watched) / sizeof(watched[0]); i++)
-		if (watched[i] == number)
-			event_active(&m->signals[i], EV_SIGNAL, 1);
-}
-
-void
 events_end(struct master *m)
 {
 	size_t i;

@@ -368,6 +368,8 @@ void note_failed(struct master *, const char *why);
 /* FACT_LATE after so many milliseconds, and why (not copied). */
 void note_deadline(struct master *, int64_t ms, const char *late);
 void note_late(struct master *);
+/* As if that signal had come, in the next turn of the loop. */
+void note_signal(struct master *, int);
 /* The facts that can be seen. */
 unsigned note_seen(const struct master *);
 
@@ -382,8 +384,6 @@ void master_settle(struct master *);
 void events_begin(struct master *);
 /* Watch signals and do what is to be done each second. 0, or -1. */
 int events_watch(struct master *, struct err *);
-/* As if that signal had come, in the next turn of the loop. */
-void events_signal(struct master *, int);
 void events_end(struct master *);
 
 /* reap.c */

@@ -44,6 +44,16 @@ note_late(struct master *m)
 	note(m, FACT_LATE);
 }
 
+void
+note_signal(struct master *m, int number)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(m->signals) / sizeof(m->signals[0]); i++)
+		if (event_get_signal(&m->signals[i]) == number)
+			event_active(&m->signals[i], EV_SIGNAL, 1);
+}
+
 unsigned
 note_seen(const struct master *m)
 {

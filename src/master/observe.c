@@ -60,7 +60,7 @@ order_cb(void *arg, enum ctl_order order)
 	if (m->state >= MASTER_FINISHING && (order == CTL_ORDER_RELOAD ||
 		order == CTL_ORDER_UPGRADE))
 		return "tlsherd is finishing";
-	events_signal(m, signals[order]);
+	note_signal(m, signals[order]);
 	return NULL;
 }
 
