@@ -67,11 +67,10 @@ struct leg {
 	int64_t tried;	/* … this one's */
 	uint64_t tried_mask; /* of the first 64 backends */
 	unsigned first;	/* whose turn came first */
-	unsigned step;	/* backends looked at, in turn, twice at the most */
-	unsigned current;
+	unsigned step;	/* backends passed since, each twice at the most */
 	unsigned failed; /* backends that would not have us */
-	int error;	/* of leg_error() */
-	enum leg_state state;
+	uint16_t error;	/* errno, of leg_error() */
+	uint8_t state;	/* enum leg_state */
 };
 
 /*

@@ -25,6 +25,7 @@
 #define QUIET_US 10000000 /* between two lines when backend_retry is 0 */
 
 static bool due(const struct conf_listen *, struct backend_state *, int64_t);
+static size_t current(const struct leg *);
 static bool was_tried(const struct leg *, size_t);
 static bool ours(int error);
 static bool quiet(const struct conf_listen *, const struct backend_state *,
@@ -65,11 +66,12 @@ backend_next(struct leg *leg)
 	struct backend_pool *pool = leg->pool;
 	const struct conf_listen *conf = pool->conf;
 	size_t i, n = conf->nbackends;
+	unsigned step = leg->step;
 	bool last;
 
-	while (leg->failed < n && leg->step < 2 * n) {
-		i = ((size_t)leg->first + leg->step) % n;
-		last = leg->step++ >= n;
+	while (leg->failed < n && step < 2 * n) {
+		i = ((size_t)leg->first + step) % n;
+		last = step++ >= n;
 		if (last ? was_tried(leg, i) :
 		    !due(conf, &pool->backends[i], leg->tried)) {
 			/* The turn goes on, or the next one had two. */
@@ -77,7 +79,7 @@ backend_next(struct leg *leg)
 				pool->turn++;
 			continue;
 		}
-		leg->current = (unsigned)i;
+		leg->step = step;
 		if (i < 64)
 			leg->tried_mask |= UINT64_C(1) << i;
 		return true;
@@ -107,14 +109,22 @@ was_tried(const struct leg *leg, size_t i)
 const struct conf_addr *
 backend_address(const struct leg *leg)
 {
-	return &leg->pool->conf->backends[leg->current];
+	return &leg->pool->conf->backends[current(leg)];
+}
+
+/* The one that was chosen last. */
+static size_t
+current(const struct leg *leg)
+{
+	return ((size_t)leg->first + leg->step - 1) %
+	    leg->pool->conf->nbackends;
 }
 
 void
 backend_up(struct leg *leg)
 {
 	const struct conf_listen *conf = leg->pool->conf;
-	struct backend_state *b = &leg->pool->backends[leg->current];
+	struct backend_state *b = &leg->pool->backends[current(leg)];
 	char name[256], since[32];
 	int64_t now;
 
@@ -136,7 +146,7 @@ void
 backend_down(struct leg *leg, int error)
 {
 	const struct conf_listen *conf = leg->pool->conf;
-	struct backend_state *b = &leg->pool->backends[leg->current];
+	struct backend_state *b = &leg->pool->backends[current(leg)];
 	char name[256];
 	int64_t now;
 

@@ -190,7 +190,7 @@ give_up_backend(struct leg *leg, int error)
 {
 	wire_close(&leg->wire);
 	leg->state = LEG_NONE;
-	leg->error = error;
+	leg->error = (uint16_t)error;
 	leg->failed++;
 	backend_down(leg, error);
 	leg->pool->ops->refused(leg->user);
