@@ -15,6 +15,7 @@ struct conf_loader {
 	cfg_t *root;
 	const cfg_t *cfg; /* the one that was looked for last, … */
 	unsigned section; /* … and what it is */
+	size_t ended; /* sections so far */
 	void **titles; /* titles.c: of each section */
 	struct loc *set; /* of each section's directives; file NULL: not */
 };

@@ -11,6 +11,9 @@
 #include "base/mem.h"
 #include "conf/load_int.h"
 
+/* So many sections are small beside what is spared. */
+#define SPARE_EACH 64
+
 static unsigned search(cfg_t *, unsigned, const cfg_t *);
 static int begin(const cfg_t *, unsigned);
 static int twice(const char *, const char *, const struct loc *,
@@ -109,7 +112,7 @@ conf_end_cb(cfg_t *parent, cfg_opt_t *opt)
 
 	if (conf_loader->err->text[0] != '\0')
 		return -1;
-	if (!mem_spare())
+	if (conf_loader->ended++ % SPARE_EACH == 0 && !mem_spare())
 		return too_large(cfg);
 	rc = conf_end(cfg, section);
 	forget(opt, section);
