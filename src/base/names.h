@@ -2,7 +2,7 @@
 /*
  * What is known of the names of hosts. To ask for one takes seconds when a name
  * server is dead, so whoever must not wait (the master) has others ask
- * (master/lookup.c), and notes here what they say. A name is a text such as
+ * (priv/lookup.c), and notes here what they say. A name is a text such as
  * "www.example.com:443". Process-wide, as the resolver is.
  */
 #ifndef BASE_NAMES_H

@@ -4,9 +4,9 @@
  * goes over it. Workers meet the network: of what one says only messages of the
  * one size and of the known types are heard, and never a descriptor.
  *
- * The channel of a worker that lives is not closed here, unless it does not: it
- * would take that for the death of its master, and shut the doors of sockets
- * that are everybody's.
+ * It is closed when the worker has closed its end, or is killed: one that lives
+ * takes the end of its channel for the death of its master, and shuts the doors
+ * of sockets that are everybody's.
  */
 #include "config.h"
 
