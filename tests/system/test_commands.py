@@ -304,7 +304,7 @@ def test_nobody_there(start, tmp):
 
 
 @pytest.mark.parametrize("reply, says", [
-    (b"", "is not one of a tlsherd"),
+    (b"", "closed the connection without an answer"),
     (b"HTTP/1.1 400 Bad Request\r\n\r\n", "is not one of a tlsherd"),
 ])
 def test_somebody_else_there(tmp, reply, says):
