@@ -356,8 +356,11 @@ client_free(struct ctl_client *c)
 		event_free(c->writable);
 	if (c->deadline != NULL)
 		event_free(c->deadline);
-	if (c->fd != -1)
+	if (c->fd != -1) {
+		/* A child may have a copy, and the client waits for the end. */
+		(void)shutdown(c->fd, SHUT_RDWR);
 		close(c->fd);
+	}
 	free(c->answer);
 	free(c);
 }

@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -292,6 +293,32 @@ START_TEST(verdicts)
 	ctl_free(ctl); /* at once, and the answer is on its way */
 	answer_must(fds[1], CTL_DONE, "well\n");
 	ctl_order_verdict(NULL, CTL_ORDER_RELOAD, true, "");
+}
+END_TEST
+
+/* A child that was forked meanwhile does not keep the client waiting. */
+START_TEST(verdict_beside_a_child)
+{
+	struct ctl *ctl;
+	pid_t pid;
+	int fd;
+
+	ctl = ctl_must();
+	ctl_take_orders(ctl, order);
+	fd = order_send(RELOAD);
+	while (ordered == CTL_ORDER_COUNT)
+		event_base_loop(base, EVLOOP_ONCE);
+	pid = fork();
+	ck_assert_int_ge(pid, 0);
+	if (pid == 0)
+		for (;;)
+			pause();
+	ctl_order_begun(ctl, CTL_ORDER_RELOAD);
+	ctl_order_verdict(ctl, CTL_ORDER_RELOAD, true, "well\n");
+	answer_must(fd, CTL_DONE, "well\n");
+	ck_assert_int_eq(kill(pid, SIGKILL), 0);
+	ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
+	ctl_free(ctl);
 }
 END_TEST
 
@@ -745,6 +772,7 @@ ctl_suite(void)
 	tcase_add_test(tc, answers);
 	tcase_add_test(tc, orders);
 	tcase_add_test(tc, verdicts);
+	tcase_add_test(tc, verdict_beside_a_child);
 	tcase_add_test(tc, orders_of_others);
 	tcase_add_test(tc, large_answer);
 	tcase_add_loop_test(tc, garbage_refused, 0, NGARBAGE);
