@@ -150,7 +150,7 @@ static void
 listen_at(size_t i, bool local, int backlog)
 {
 	struct addr *addr = &yard.addrs[i].addr;
-	char file[16];
+	char file[32];
 	struct err err;
 
 	snprintf(file, sizeof(file), "s%zu", i);
