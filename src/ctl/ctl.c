@@ -76,6 +76,7 @@ static void note_peer(struct ctl_client *);
 static int client_new(struct ctl *, int);
 static void client_free(struct ctl_client *);
 static char *client_order(struct ctl_client *, enum ctl_order);
+static void client_verdict(struct ctl_client *, bool, const char *);
 static void client_readable_cb(evutil_socket_t, short, void *);
 static void client_writable_cb(evutil_socket_t, short, void *);
 static void client_deadline_cb(evutil_socket_t, short, void *);
@@ -415,17 +416,37 @@ ctl_order_verdict(struct ctl *ctl, enum ctl_order order, bool done,
 		return;
 	for (c = LIST_FIRST(&ctl->clients); c != NULL; c = next) {
 		next = LIST_NEXT(c, entry);
-		if (c->waits != order || !c->begun)
-			continue;
-		c->waits = CTL_ORDER_COUNT;
-		c->answer = ctl_answer_text(done ? CTL_DONE : CTL_FAILED,
-		    text, &c->len);
-		if (c->answer == NULL || event_add(c->writable, NULL) == -1 ||
-		    evtimer_add(c->deadline, &ctl->deadline) == -1)
-			client_free(c);
-		else
-			client_writable_cb(c->fd, EV_WRITE, c);
+		if (c->waits == order && c->begun)
+			client_verdict(c, done, text);
 	}
+}
+
+void
+ctl_orders_over(struct ctl *ctl, const char *text)
+{
+	struct ctl_client *c, *next;
+
+	if (ctl == NULL)
+		return;
+	for (c = LIST_FIRST(&ctl->clients); c != NULL; c = next) {
+		next = LIST_NEXT(c, entry);
+		if (c->waits != CTL_ORDER_COUNT)
+			client_verdict(c, false, text);
+	}
+}
+
+/* It may be freed by that. */
+static void
+client_verdict(struct ctl_client *c, bool done, const char *text)
+{
+	c->waits = CTL_ORDER_COUNT;
+	c->answer = ctl_answer_text(done ? CTL_DONE : CTL_FAILED, text,
+	    &c->len);
+	if (c->answer == NULL || event_add(c->writable, NULL) == -1 ||
+	    evtimer_add(c->deadline, &c->ctl->deadline) == -1)
+		client_free(c);
+	else
+		client_writable_cb(c->fd, EV_WRITE, c);
 }
 
 static void

@@ -75,6 +75,8 @@ void ctl_take_orders(struct ctl *, ctl_order_cb *);
 void ctl_order_begun(struct ctl *, enum ctl_order);
 void ctl_order_verdict(struct ctl *, enum ctl_order, bool done,
     const char *text);
+/* No more is done of what was ordered: that is the answer to all who wait. */
+void ctl_orders_over(struct ctl *, const char *text);
 
 /* A control socket as a program hands it on to its successor. */
 struct ctl_handed {

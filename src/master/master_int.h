@@ -338,6 +338,8 @@ void observe_change(struct master *, const struct conf *);
 /* With a control socket that was handed over (fd -1: none). */
 int observe_adopt(struct master *, const struct ctl_handed *, struct err *);
 void observe_close(struct master *);
+/* Nothing that was ordered is done any more. */
+void observe_end(struct master *);
 /* How a reload ended; error NULL: well. */
 void observe_reload(struct master *, const char *error);
 /* A line about the session cache in the log; begin anew without one. */

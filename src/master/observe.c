@@ -21,6 +21,8 @@
 
 #define LINE_EVERY 3600 /* seconds */
 
+static const char ending[] = "tlsherd is finishing";
+
 static const char *order_cb(void *, enum ctl_order);
 static struct ctl_options options_of(const struct conf *);
 static void view_cb(void *, struct ctl_view *);
@@ -59,7 +61,7 @@ order_cb(void *arg, enum ctl_order order)
 
 	if (m->state >= MASTER_FINISHING && (order == CTL_ORDER_RELOAD ||
 		order == CTL_ORDER_UPGRADE))
-		return "tlsherd is finishing";
+		return ending;
 	note_signal(m, signals[order]);
 	return NULL;
 }
@@ -119,6 +121,12 @@ observe_close(struct master *m)
 	m->ctl = NULL;
 	free(m->view_workers);
 	m->view_workers = NULL;
+}
+
+void
+observe_end(struct master *m)
+{
+	ctl_orders_over(m->ctl, ending);
 }
 
 void

@@ -71,6 +71,7 @@ begin(struct master *m)
 	/* Or its last worker, ready now, would have us run on. */
 	reload_drop(m);
 	reload_verdict(m);
+	observe_end(m);
 	supervise_clear(m);
 	sockets_close(&m->sockets);
 }

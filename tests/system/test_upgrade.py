@@ -380,6 +380,30 @@ def test_program_that_hangs_is_ended_with_the_daemon(tmp, copy):
                   herd.Stat(pid).state in "ZX")
 
 
+def test_the_end_is_a_verdict(tmp, copy):
+    """Who waits for what will not be done any more is told so, at once."""
+    path, env = copy
+    conf = herd.site(top=f'control_socket = "{tmp}/ctl"')
+    with Copy(tmp, path, env, conf) as d, clients.connect(d):
+        replace(path, f"#!/bin/sh\necho $$ >{tmp}/hangs\n"
+                "exec tail -f /dev/null\n")
+        asking = []
+        for order in "upgrade", "reload":
+            s = socket.socket(socket.AF_UNIX)
+            s.settimeout(20 * herd.SLOW)
+            s.connect(f"{tmp}/ctl")
+            s.sendall(f"tlsherdctl/1 {order} plain\n".encode())
+            herd.wait_for("the test", lambda: os.path.exists(f"{tmp}/hangs"))
+            asking.append(s)
+        status(f"{tmp}/ctl")
+        d.signal(signal.SIGQUIT)
+        d.wait_log("finishing")
+        for s in asking:
+            assert s.recv(100) == b"tlsherd/1 1 20\ntlsherd is finishing"
+            s.close()
+        assert d.alive()
+
+
 def test_configuration_error(start):
     with start(herd.site()) as d:
         workers = d.workers()

@@ -322,6 +322,31 @@ START_TEST(verdict_beside_a_child)
 }
 END_TEST
 
+/* Begun or not, it will not be done: nobody waits on. */
+START_TEST(orders_over)
+{
+	struct ctl *ctl;
+	int fds[2];
+
+	ctl = ctl_must();
+	ctl_take_orders(ctl, order);
+	fds[0] = order_send(RELOAD);
+	while (ordered == CTL_ORDER_COUNT)
+		event_base_loop(base, EVLOOP_ONCE);
+	ctl_order_begun(ctl, CTL_ORDER_RELOAD);
+	ordered = CTL_ORDER_COUNT;
+	fds[1] = order_send(RELOAD);
+	while (ordered == CTL_ORDER_COUNT)
+		event_base_loop(base, EVLOOP_ONCE);
+	ctl_orders_over(ctl, "over");
+	answer_must(fds[0], CTL_FAILED, "over");
+	answer_must(fds[1], CTL_FAILED, "over");
+	ctl_orders_over(ctl, "again"); /* to nobody */
+	ctl_free(ctl);
+	ctl_orders_over(NULL, "");
+}
+END_TEST
+
 /* Who may ask may not yet order: neither root nor the master's user. */
 START_TEST(orders_of_others)
 {
@@ -773,6 +798,7 @@ ctl_suite(void)
 	tcase_add_test(tc, orders);
 	tcase_add_test(tc, verdicts);
 	tcase_add_test(tc, verdict_beside_a_child);
+	tcase_add_test(tc, orders_over);
 	tcase_add_test(tc, orders_of_others);
 	tcase_add_test(tc, large_answer);
 	tcase_add_loop_test(tc, garbage_refused, 0, NGARBAGE);
