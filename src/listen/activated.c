@@ -100,6 +100,13 @@ activated_return(int fd)
 	spare[nspare++] = fd;
 }
 
+size_t
+activated_spare(int **fds)
+{
+	*fds = spare;
+	return nspare;
+}
+
 void
 activated_tell(void)
 {

@@ -100,6 +100,8 @@ size_t activated_take(const struct addr *, int **fds);
 void activated_return(int fd);
 /* Warn of those that no address has. */
 void activated_tell(void);
+/* These, which stay where they are. How many there are. */
+size_t activated_spare(int **fds);
 /* In a worker: close these. */
 void activated_forget(void);
 

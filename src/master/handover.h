@@ -11,6 +11,7 @@
  *	scoreboard 7
  *	keys 6
  *	sessions 5
+ *	spare FD...			what a service manager has bound in vain
  *	socket SHARED ADDRESS FD...	the listening sockets of an address
  *	activated ADDRESS FD...		… that a service manager has bound
  *	control 8 DEV INO PATH

@@ -157,6 +157,31 @@ sessions_release(struct master *m)
 	generation_forget(m, NULL);
 }
 
+/* Sockets that a service manager has bound, and no listener wants for now. */
+
+static bool
+spare_describe(const struct master *m, size_t i, struct handed *h)
+{
+	h->nfds = activated_spare(&h->fds);
+	return i == 0 && h->nfds > 0;
+}
+
+static void
+spare_take(struct master *m, const struct handed *h)
+{
+	size_t i;
+
+	for (i = 0; i < h->nfds; i++)
+		if (h->fds[i] != -1)
+			activated_return(h->fds[i]);
+}
+
+static void
+spare_let_go(struct master *m)
+{
+	activated_forget();
+}
+
 /*
  * The listening sockets, those of an address together, and those that a service
  * manager has bound.
@@ -217,12 +242,6 @@ activated_adopt(struct master *m, const struct handed *h)
 }
 
 static void
-activated_let_go(struct master *m)
-{
-	activated_forget();
-}
-
-static void
 sockets_release(struct master *m)
 {
 	sockets_close(&m->sockets);
@@ -277,10 +296,12 @@ const struct shared shared_rows[] = {
 	{ "keys", "f", keys_describe, NULL, keys_take, NULL, keys_release },
 	{ "sessions", "f", sessions_describe, NULL, sessions_take, NULL,
 	    sessions_release },
+	{ "spare", "F", spare_describe, NULL, spare_take, spare_let_go,
+	    spare_let_go },
 	{ "socket", "btF", sockets_describe, are_sockets, sockets_take, NULL,
 	    sockets_release },
 	{ "activated", "tF", activated_describe, are_sockets, activated_adopt,
-	    activated_let_go, sockets_release },
+	    NULL, sockets_release },
 	{ "control", "fdit", control_describe, NULL, control_take,
 	    control_let_go, control_release },
 };

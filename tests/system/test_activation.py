@@ -91,6 +91,18 @@ def test_reload_and_upgrade(tmp, bound):
         assert "in use" not in d.log()
 
 
+def test_given_back_before_an_upgrade(tmp, bound):
+    """What no listener wants is there for the program after us, too."""
+    other = herd.site("echo")
+    with activate(herd.Daemon(tmp, site(bound)), [bound]) as d:
+        d.reload(other)
+        d.signal(signal.SIGUSR2)
+        d.wait_log("upgraded: generation")
+        d.reload(site(bound))
+        talk(bound.getsockname())
+        assert "in use" not in d.log()
+
+
 @pytest.mark.parametrize("upgrade", [False, True])
 def test_unix_file_stays(tmp, upgrade):
     path = f"{tmp}/s"

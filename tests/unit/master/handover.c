@@ -150,8 +150,8 @@ START_TEST(all_comes_along)
 	struct bound *a, *b;
 	char address[ADDR_TEXT_MAX];
 	struct addr where;
+	int fd, spare;
 	size_t i;
-	int fd;
 
 	snprintf(address, sizeof(address), "unix:%s", test_path("a %b"));
 	listen_on("127.0.0.1:0");
@@ -168,6 +168,8 @@ START_TEST(all_comes_along)
 	snprintf(address, sizeof(address), "unix:%s", test_path("activated"));
 	listen_on(address);
 	ck_assert(TAILQ_LAST(&old.sockets, bound_list)->activated);
+	spare = socket(AF_UNIX, SOCK_STREAM, 0);
+	activated_return(spare);
 	old.nrestarts = 3;
 	old.restarts = xcalloc(3, sizeof(*old.restarts));
 	old.restarts[2] = 9;
@@ -190,6 +192,9 @@ START_TEST(all_comes_along)
 	ck_assert_int_eq(object("pidfile")->fd, pidfile_fd(old.pidfile));
 	ck_assert_str_eq(object("pidfile")->text, pidfile_path(old.pidfile));
 	ck_assert_ptr_null(object("control"));
+	ck_assert_uint_eq(object("spare")->nfds, 1);
+	ck_assert_int_eq(object("spare")->fds[0], spare);
+	activated_forget();
 	ck_assert_int_eq(new.started, old.started);
 	ck_assert_uint_eq(new.last_generation, 12);
 	ck_assert_uint_eq(new.nrestarts, 3);
