@@ -73,9 +73,9 @@ get_word(struct words *w, char letter, struct handed *h)
 	case 'f':
 		return words_fd(w, &h->fd);
 	case 'd':
-		return words_number(w, 0, INT64_MAX, &h->dev);
+		return words_number(w, INT64_MIN, INT64_MAX, &h->dev);
 	case 'i':
-		return words_number(w, 0, INT64_MAX, &h->ino);
+		return words_number(w, INT64_MIN, INT64_MAX, &h->ino);
 	case 'b':
 		return words_flag(w, &h->flag);
 	case 't':

@@ -17,7 +17,7 @@
 
 struct handed {
 	int fd;		  /* f; -1: there is no such object */
-	int64_t dev, ino; /* d, i: of its file */
+	int64_t dev, ino; /* d, i: of its file; any 64 bits */
 	bool flag;	  /* b */
 	const char *text; /* t */
 	int *fds;	  /* F: all that is left of the line, at least one */

@@ -252,6 +252,31 @@ START_TEST(all_comes_along)
 }
 END_TEST
 
+/* Some file systems number with all 64 bits. */
+START_TEST(numbers_of_a_file)
+{
+	struct handed one, again;
+	struct words words;
+	char *text = NULL;
+	size_t len;
+	FILE *fp;
+
+	handed_init(&one);
+	handed_init(&again);
+	one.dev = INT64_MAX;
+	one.ino = INT64_MIN;
+	fp = open_memstream(&text, &len);
+	ck_assert_ptr_nonnull(fp);
+	handed_put(fp, "di", &one);
+	ck_assert_int_eq(fclose(fp), 0);
+	words.rest = text + 1;
+	ck_assert(handed_get(&words, "di", &again));
+	ck_assert_int_eq(again.dev, one.dev);
+	ck_assert_int_eq(again.ino, one.ino);
+	free(text);
+}
+END_TEST
+
 /* Everything passes exec(2), and nothing does when that failed. */
 START_TEST(passing)
 {
@@ -414,7 +439,8 @@ static const struct {
 	{ HEAD GENERATION "\nname\n", "\"name\"" },
 	{ HEAD GENERATION "\nname a.example:1 %g\n", NULL },
 	{ HEAD GENERATION "\npidfile -1\n", "\"pidfile\"" },
-	{ HEAD GENERATION "\ncontrol -1 1 -2 /x\n", "\"control\"" },
+	{ HEAD GENERATION "\ncontrol -1 1 x /x\n", "\"control\"" },
+	{ HEAD GENERATION "\ncontrol -1 1 -2 /x\n", NULL },
 	{ HEAD GENERATION "\nsocket 0 127.0.0.1:1 -1\n", "\"socket\"" },
 	{ HEAD GENERATION "\nstarted 1\n", "\"started\"" },
 	{ HEAD GENERATION "\nstarted 99999999999999999999 1\n", "\"started\"" },
@@ -604,6 +630,7 @@ handover_suite(void)
 	tcase_add_test(tc, all_comes_along);
 	tcase_add_test(tc, names_come_along);
 	tcase_add_loop_test(tc, rows, 0, (int)shared_count);
+	tcase_add_test(tc, numbers_of_a_file);
 	tcase_add_test(tc, passing);
 	tcase_add_loop_test(tc, text, 0, sizeof(texts) / sizeof(texts[0]));
 	tcase_add_test(tc, not_for_us);
