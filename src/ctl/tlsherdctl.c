@@ -117,6 +117,7 @@ upgrade_follow(const char *path)
 	};
 	const struct options opts = { .command = &commands[0], .json = true };
 	char *answer, *failed;
+	bool done;
 	int i;
 
 	for (i = 0; i < ORDER_PATIENCE * 1000 / ASK_EVERY_MS; i++) {
@@ -126,11 +127,12 @@ upgrade_follow(const char *path)
 		if (failed != NULL)
 			errx(CTL_FAILED, "the upgrade is not finished; "
 			    "tlsherdctl status says why");
-		if (strstr(answer, "\"reload_verdict\":\"ok\"") != NULL) {
+		done = strstr(answer, "\"reload_verdict\":\"ok\"") != NULL;
+		free(answer);
+		if (done) {
 			puts("upgraded");
 			return fflush(stdout) == 0 ? CTL_DONE : CTL_FAILED;
 		}
-		free(answer);
 	}
 	errx(CTL_FAILED, "the upgrade is not finished after %d s",
 	    ORDER_PATIENCE);
