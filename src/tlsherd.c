@@ -12,6 +12,7 @@
 #include <event2/event.h>
 
 #include "base/fd.h"
+#include "base/letter.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/names.h"
@@ -49,7 +50,8 @@ main(int argc, char **argv)
 	struct err err;
 	bool handed_over;
 
-	handed_over = master_handed_over();
+	/* By a master of an earlier version, which has become this program? */
+	handed_over = letter_for_us();
 	/* First of all: until the master can act on them. */
 	if (!handed_over)
 		program_signals(true);
@@ -58,7 +60,7 @@ main(int argc, char **argv)
 		return 1;
 	}
 	/* Whoever started us has his own use for the others. */
-	if (!handed_over && !master_test_asked())
+	if (!handed_over && !letter_from_parent())
 		fd_close_from(activated_begin());
 	o.master.program = program_path(argc > 0 ? argv[0] : NULL);
 	proctitle_init(argc, argv);

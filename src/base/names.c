@@ -14,6 +14,7 @@ static struct {
 	size_t n;
 } names;
 
+static void put_address(FILE *, const struct addr *);
 static void name_clear(struct name *);
 
 void
@@ -109,6 +110,54 @@ names_remember(const char *text, const struct addr *addr)
 	name->before = xreallocarray(name->before, name->nbefore + 1,
 	    sizeof(*name->before));
 	name->before[name->nbefore++] = *addr;
+}
+
+void
+names_put(FILE *fp, const char *keyword)
+{
+	const struct name *name;
+	size_t i;
+
+	for (name = names.list; name < names.list + names.n; name++) {
+		if (name->state != NAME_FOUND)
+			continue;
+		fputs(keyword, fp);
+		words_put_text(fp, name->text);
+		for (i = 0; i < name->n; i++)
+			put_address(fp, &name->list[i]);
+		fputc('\n', fp);
+	}
+}
+
+static void
+put_address(FILE *fp, const struct addr *addr)
+{
+	char text[ADDR_TEXT_MAX];
+
+	addr_format((const struct sockaddr *)&addr->ss, addr->len, text,
+	    sizeof(text));
+	words_put_text(fp, text);
+}
+
+bool
+names_take(struct words *w)
+{
+	char *name = NULL, *text = NULL;
+	struct addr addr;
+	struct err err;
+
+	if (!words_text(w, &name))
+		return false;
+	while (words_text(w, &text)) {
+		if (addr_parse(text, &addr, NULL, &err) == 0 &&
+		    !addr_is_unknown(&addr))
+			names_remember(name, &addr);
+		free(text);
+		text = NULL;
+	}
+	free(text);
+	free(name);
+	return true;
 }
 
 void

@@ -10,8 +10,10 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
 #include "base/addr.h"
+#include "base/words.h"
 
 enum name_state {
 	NAME_ASKED, /* and not answered yet */
@@ -50,6 +52,16 @@ const struct name *names_find(const char *text);
  * would be after names_ask_again().
  */
 void names_remember(const char *text, const struct addr *);
+/*
+ * Those that are found, for the program after us: a line each, of a keyword, the
+ * name and its addresses.
+ */
+void names_put(FILE *, const char *keyword);
+/*
+ * The rest of such a line: names_remember(), but for addresses that cannot be
+ * read. False: there is no name.
+ */
+bool names_take(struct words *);
 /* One more address of it; it is found. */
 void name_add(struct name *, const struct addr *);
 /* Nobody answers: it has the addresses of before. False: it had none. */

@@ -13,9 +13,9 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/letter.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "master/handover.h"
 #include "master/master_int.h"
 #include "service/service.h"
 
@@ -120,7 +120,7 @@ generation_check(const struct master_options *o, struct conf *conf,
 	if (r == 0)
 		r = conf_check_paths(g->conf, err);
 	/* Who asks is about to open it. */
-	if (r == 0 && handover_asked())
+	if (r == 0 && letter_from_parent())
 		r = logfile_open(g, err);
 	if (r == 0 && tlscache_keys_open(&g->shared.keys, 1, 1,
 	    clock_wall()) != TLSCACHE_OK)

@@ -5,78 +5,37 @@
  */
 #include "config.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
-#include "base/fd.h"
-#include "base/memfile.h"
+#include "base/letter.h"
 #include "base/names.h"
 #include "base/words.h"
 #include "master/handover.h"
 #include "master/master_int.h"
 
-static int memory_file(const char *, size_t, struct err *);
-static void write_all(FILE *, const struct master *);
+static void write_all(FILE *, const void *);
 static void write_shared(FILE *, const struct master *);
 static bool describe(const struct master *, const struct shared *, size_t,
     struct handed *);
-static void write_names(FILE *);
-static void write_address(FILE *, const struct addr *);
 static void write_generation(FILE *, const struct generation *);
 static void write_worker(FILE *, const struct process *);
-static void set_pass(int, bool);
 
 int
 handover_write(const struct master *m, struct err *err)
 {
-	char *text = NULL;
-	int failed, fd;
-	size_t len;
-	FILE *fp;
-
-	fp = open_memstream(&text, &len);
-	if (fp == NULL)
-		return err_set(err, NULL, "out of memory");
-	write_all(fp, m);
-	failed = ferror(fp);
-	failed = fclose(fp) != 0 || failed;
-	fd = failed ? err_set(err, NULL, "out of memory") :
-	    memory_file(text, len, err);
-	free(text);
-	return fd;
-}
-
-static int
-memory_file(const char *text, size_t len, struct err *err)
-{
-	int fd;
-
-	fd = memfile_new("tlsherd-handover");
-	if (fd != -1 && write(fd, text, len) == (ssize_t)len &&
-	    lseek(fd, 0, SEEK_SET) == 0)
-		return fd;
-	if (fd == -1 && errno == ENOSYS)
-		return err_set(err, NULL, "this system has no memory files "
-		    "(memfd_create), so nothing can be handed on");
-	(void)err_set(err, NULL, "memory file: %s", strerror(errno));
-	if (fd != -1)
-		close(fd);
-	return -1;
+	return letter_write(HANDOVER_HEAD, write_all, m, err);
 }
 
 static void
-write_all(FILE *fp, const struct master *m)
+write_all(FILE *fp, const void *arg)
 {
+	const struct master *m = arg;
 	const struct generation *g;
 	const struct process *p;
 	unsigned i;
 
-	fprintf(fp, HANDOVER_HEAD "\nversion " PACKAGE_VERSION "\n");
+	fprintf(fp, "version " PACKAGE_VERSION "\n");
 	fprintf(fp, "started %" PRId64 " %u\n", m->started,
 	    m->last_generation);
 	write_shared(fp, m);
@@ -84,7 +43,8 @@ write_all(FILE *fp, const struct master *m)
 	for (i = 0; i < m->nrestarts; i++)
 		fprintf(fp, " %u", m->restarts[i]);
 	fprintf(fp, "\nreloads %u %u\n", m->reloads[0], m->reloads[1]);
-	write_names(fp);
+	/* Or an upgrade while the name server is down would lose them. */
+	names_put(fp, "name");
 	TAILQ_FOREACH(g, &m->generations, entry)
 		write_generation(fp, g);
 	TAILQ_FOREACH(p, &m->processes, entry)
@@ -112,35 +72,6 @@ describe(const struct master *m, const struct shared *row, size_t i,
 {
 	handed_init(h);
 	return row->describe(m, i, h);
-}
-
-/* Or an upgrade while the name server is down would lose them. */
-static void
-write_names(FILE *fp)
-{
-	const struct name *name;
-	size_t i, n;
-
-	name = names_all(&n);
-	for (; n > 0; n--, name++) {
-		if (name->state != NAME_FOUND)
-			continue;
-		fprintf(fp, "name");
-		words_put_text(fp, name->text);
-		for (i = 0; i < name->n; i++)
-			write_address(fp, &name->list[i]);
-		fputc('\n', fp);
-	}
-}
-
-static void
-write_address(FILE *fp, const struct addr *addr)
-{
-	char text[ADDR_TEXT_MAX];
-
-	addr_format((const struct sockaddr *)&addr->ss, addr->len, text,
-	    sizeof(text));
-	words_put_text(fp, text);
 }
 
 static void
@@ -174,35 +105,13 @@ handover_pass(const struct master *m, int description, bool pass)
 	struct handed h;
 	size_t i, j;
 
-	set_pass(description, pass);
+	letter_pass(description, pass);
 	for (row = shared_rows; row < shared_rows + shared_count; row++)
 		for (i = 0; describe(m, row, i, &h); i++) {
-			set_pass(h.fd, pass);
+			letter_pass(h.fd, pass);
 			for (j = 0; j < h.nfds; j++)
-				set_pass(h.fds[j], pass);
+				letter_pass(h.fds[j], pass);
 		}
 	TAILQ_FOREACH(p, &m->processes, entry)
-		set_pass(p->child.fd, pass);
-}
-
-static void
-set_pass(int fd, bool pass)
-{
-	if (fd != -1)
-		(void)fcntl(fd, F_SETFD, pass ? 0 : FD_CLOEXEC);
-}
-
-int
-handover_announce(int description)
-{
-	char text[64];
-
-	snprintf(text, sizeof(text), "%ld %d", (long)getpid(), description);
-	return setenv(HANDOVER_ENV, text, 1);
-}
-
-void
-handover_withdraw(void)
-{
-	(void)unsetenv(HANDOVER_ENV);
+		letter_pass(p->child.fd, pass);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * What a master hands on to the program that replaces it by exec(2): the
- * descriptors, and a description of them, a text in a memory file whose
- * descriptor stands in the environment. One line says one thing:
+ * descriptors, and a description of them, a letter (base/letter.h). One line
+ * says one thing:
  *
  *	tlsherd-handover 1
  *	version 0.1.0
@@ -35,7 +35,6 @@
 #include "base/err.h"
 #include "master/shared.h"
 
-#define HANDOVER_ENV "TLSHERD_HANDOVER"
 #define HANDOVER_HEAD "tlsherd-handover 1"
 
 /* What `tlsherd -t` prints when it could take over from who asks. */
@@ -62,17 +61,6 @@ int handover_write(const struct master *, struct err *);
 /* Let what is described, and the description, pass exec(2), or no longer. */
 void handover_pass(const struct master *, int description, bool pass);
 
-/* In the environment, for the program that replaces or is asked by us. */
-int handover_announce(int description);
-void handover_withdraw(void);
-
-/*
- * Does somebody hand over to this process? Does he only ask if he could? The
- * first call takes the variable out of the environment.
- */
-bool handover_here(void);
-bool handover_asked(void);
-
 /*
  * Read the description into a master that is empty otherwise: its lists of
  * generations and processes (without events; slots by number in slot_number),
@@ -84,7 +72,7 @@ int handover_read(struct master *, struct handover *, struct err *);
 void handover_release(struct handover *);
 
 /*
- * Could we read what handover_here() would? 0, or -1 with the error text.
+ * Could we read what letter_for_us() would? 0, or -1 with the error text.
  * Nothing is closed or changed.
  */
 int handover_check(struct err *);

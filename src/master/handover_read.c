@@ -8,35 +8,22 @@
 #include "config.h"
 
 #include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "base/letter.h"
 #include "base/mem.h"
 #include "base/names.h"
-#include "base/words.h"
 #include "master/handover.h"
 #include "master/master_int.h"
 
 struct reader {
 	struct master *master;
 	struct handover *handover;
-	struct words words; /* of the line */
+	struct words *words; /* of the line, behind the keyword */
 };
 
-static void receive(void);
-/*
- * What the environment said: who announced it, and the description. The
- * variable goes at once: neither a child nor /proc shall have it.
- */
-static struct {
-	pid_t pid;
-	int fd;
-} announced = { 0, -1 };
-
-static int read_lines(struct reader *, FILE *, struct err *);
-static bool read_line(struct reader *);
+static bool read_line(void *, const char *, struct words *);
 static bool read_version(struct reader *);
 static bool read_started(struct reader *);
 static bool read_shared(struct reader *, const struct shared *);
@@ -61,88 +48,27 @@ static const struct {
 	{ "worker", read_worker },
 };
 
-bool
-handover_here(void)
-{
-	receive();
-	return announced.pid == getpid();
-}
-
-bool
-handover_asked(void)
-{
-	receive();
-	return announced.pid == getppid();
-}
-
-/* The environment may have come over several programs: who meant us? */
-static void
-receive(void)
-{
-	const char *text = getenv(HANDOVER_ENV);
-	long pid;
-
-	if (text == NULL)
-		return;
-	announced.fd = -1;
-	announced.pid = 0;
-	if (sscanf(text, "%ld %d", &pid, &announced.fd) == 2)
-		announced.pid = (pid_t)pid;
-	handover_withdraw();
-}
-
 int
 handover_read(struct master *m, struct handover *h, struct err *err)
 {
 	struct reader r = { .master = m, .handover = h };
-	FILE *fp;
-	int result;
 
-	receive();
 	memset(h, 0, sizeof(*h));
-	fp = announced.fd != -1 ? fdopen(announced.fd, "r") : NULL;
-	announced.fd = -1;
-	if (fp == NULL)
-		return err_set(err, NULL, "the description of what is handed "
-		    "on is not there");
-	result = read_lines(&r, fp, err);
-	fclose(fp);
-	return result;
-}
-
-static int
-read_lines(struct reader *r, FILE *fp, struct err *err)
-{
-	char *line = NULL;
-	size_t size = 0;
-	int n, result = 0;
-
-	for (n = 1; getline(&line, &size, fp) > 0; n++) {
-		line[strcspn(line, "\n")] = '\0';
-		r->words.rest = line;
-		if (n > 1 && read_line(r))
-			continue;
-		if (n == 1 && strcmp(line, HANDOVER_HEAD) == 0)
-			continue;
-		result = err_set(err, NULL, n == 1 ? "tlsherd "
-		    PACKAGE_VERSION " cannot take over from this one: "
-		    "\"%.64s\" instead of \"" HANDOVER_HEAD "\"" :
-		    "what is handed on cannot be read: \"%.64s\"", line);
-		break;
-	}
-	free(line);
-	if (result == 0 && r->master->current == NULL)
-		result = err_set(err, NULL, "what is handed on has no "
+	if (letter_read(HANDOVER_HEAD, read_line, &r, err) == -1)
+		return -1;
+	if (m->current == NULL)
+		return err_set(err, NULL, "what is handed on has no "
 		    "generation that serves");
-	return result;
+	return 0;
 }
 
 static bool
-read_line(struct reader *r)
+read_line(void *arg, const char *keyword, struct words *w)
 {
-	const char *keyword = words_next(&r->words);
+	struct reader *r = arg;
 	size_t i;
 
+	r->words = w;
 	for (i = 0; i < shared_count; i++)
 		if (strcmp(shared_rows[i].name, keyword) == 0)
 			return read_shared(r, &shared_rows[i]);
@@ -163,20 +89,20 @@ read_shared(struct reader *r, const struct shared *row)
 	h->objects[h->nobjects].row = row;
 	one = &h->objects[h->nobjects++].handed;
 	handed_init(one);
-	return handed_get(&r->words, row->form, one) &&
+	return handed_get(r->words, row->form, one) &&
 	    (row->fits == NULL || row->fits(one));
 }
 
 static bool
 read_version(struct reader *r)
 {
-	return words_text(&r->words, &r->handover->version);
+	return words_text(r->words, &r->handover->version);
 }
 
 static bool
 read_started(struct reader *r)
 {
-	struct words *w = &r->words;
+	struct words *w = r->words;
 	int64_t generation;
 
 	if (!words_number(w, 0, INT64_MAX, &r->master->started) ||
@@ -190,7 +116,7 @@ static bool
 read_restarts(struct reader *r)
 {
 	struct master *m = r->master;
-	struct words *w = &r->words;
+	struct words *w = r->words;
 	int64_t n;
 
 	while (w->rest != NULL) {
@@ -209,34 +135,18 @@ read_reloads(struct reader *r)
 {
 	int64_t ok, failed;
 
-	if (!words_number(&r->words, 0, UINT_MAX, &ok) ||
-	    !words_number(&r->words, 0, UINT_MAX, &failed))
+	if (!words_number(r->words, 0, UINT_MAX, &ok) ||
+	    !words_number(r->words, 0, UINT_MAX, &failed))
 		return false;
 	r->master->reloads[0] = (unsigned)ok;
 	r->master->reloads[1] = (unsigned)failed;
 	return true;
 }
 
-/* An address that cannot be read is dispensable. */
 static bool
 read_name(struct reader *r)
 {
-	char *name = NULL, *text = NULL;
-	struct addr addr;
-	struct err err;
-
-	if (!words_text(&r->words, &name))
-		return false;
-	while (words_text(&r->words, &text)) {
-		if (addr_parse(text, &addr, NULL, &err) == 0 &&
-		    !addr_is_unknown(&addr))
-			names_remember(name, &addr);
-		free(text);
-		text = NULL;
-	}
-	free(text);
-	free(name);
-	return true;
+	return names_take(r->words);
 }
 
 /*
@@ -248,7 +158,7 @@ read_generation(struct reader *r)
 {
 	struct generation *g = xcalloc(1, sizeof(*g));
 	struct conf *conf = xcalloc(1, sizeof(*conf));
-	struct words *w = &r->words;
+	struct words *w = r->words;
 	int64_t n, workers, size, level;
 
 	g->conf = conf;
@@ -282,7 +192,7 @@ static bool
 read_worker(struct reader *r)
 {
 	struct process *p = xcalloc(1, sizeof(*p));
-	struct words *w = &r->words;
+	struct words *w = r->words;
 	int64_t worker, generation, pid, slot;
 
 	p->master = r->master;

@@ -16,6 +16,7 @@
 
 #include "base/clock.h"
 #include "base/daemon.h"
+#include "base/letter.h"
 #include "base/log.h"
 #include "base/proctitle.h"
 #include "master/handover.h"
@@ -58,18 +59,6 @@ master_main(const struct master_options *options, struct conf *conf)
 	return m.status;
 }
 
-bool
-master_handed_over(void)
-{
-	return handover_here();
-}
-
-bool
-master_test_asked(void)
-{
-	return handover_asked();
-}
-
 int
 master_test(const struct master_options *options, struct conf *conf)
 {
@@ -77,11 +66,11 @@ master_test(const struct master_options *options, struct conf *conf)
 	int result;
 
 	/* First: it has the names that are known where we have no answer. */
-	result = handover_asked() ? handover_check(&err) : 0;
+	result = letter_from_parent() ? handover_check(&err) : 0;
 	if (result == 0)
 		result = generation_check(options, conf, &err);
 	if (result == 0) {
-		if (handover_asked())
+		if (letter_from_parent())
 			printf("%s\n", HANDOVER_ACCEPTED);
 		return 0;
 	}

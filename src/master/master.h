@@ -19,20 +19,11 @@ struct master_options {
 /*
  * Be the master until told to stop. conf was loaded from these options and
  * is taken over; NULL when a running master hands over to us
- * (master_handed_over()): then there are workers already. Failures before the
+ * (letter_for_us()): then there are workers already. Failures before the
  * workers serve are fatal: one line and exit status 1. Returns the exit
  * status.
  */
 int master_main(const struct master_options *, struct conf *);
-
-/*
- * Has the master of an earlier version become this program? Ask first of all:
- * the answer is taken out of the environment.
- */
-bool master_handed_over(void);
-
-/* Does a master ask whether we could take over? The same holds for this. */
-bool master_test_asked(void);
 
 /*
  * What `tlsherd -t` checks beyond conf_load(): certificates, keys, users; and,

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "base/daemon.h"
+#include "base/letter.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "ctl/ctl.h"
@@ -109,13 +110,13 @@ test_start(struct master *m, struct err *err)
 	if (description == -1)
 		return -1;
 	argv = arguments(m, true);
-	r = handover_announce(description);
+	r = letter_announce(description);
 	if (r == 0)
 		r = exec_test(m, argv, description);
 	if (r == -1)
 		(void)err_set(err, NULL, "%s cannot be tested: %s",
 		    m->options->program, strerror(errno));
-	handover_withdraw();
+	letter_withdraw();
 	free(argv);
 	close(description);
 	if (r == -1)
@@ -222,11 +223,11 @@ upgrade_take_over(struct master *m)
 	}
 	log_notice("upgrade: %s takes over", m->options->program);
 	argv = arguments(m, false);
-	if (handover_announce(description) == 0)
+	if (letter_announce(description) == 0)
 		exec_become(m, argv, description);
 	(void)err_set(&err, NULL, "%s: %s", m->options->program,
 	    strerror(errno));
-	handover_withdraw();
+	letter_withdraw();
 	free(argv);
 	close(description);
 	note_failed(m, err.text);

@@ -41,6 +41,7 @@ main(int argc, char **argv)
 	srunner_add_suite(runner, err_suite());
 	srunner_add_suite(runner, fd_suite());
 	srunner_add_suite(runner, keepalive_suite());
+	srunner_add_suite(runner, letter_suite());
 	srunner_add_suite(runner, log_suite());
 	srunner_add_suite(runner, mem_suite());
 	srunner_add_suite(runner, memfile_suite());

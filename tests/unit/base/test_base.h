@@ -17,6 +17,7 @@ Suite *daemon_suite(void);
 Suite *err_suite(void);
 Suite *fd_suite(void);
 Suite *keepalive_suite(void);
+Suite *letter_suite(void);
 Suite *log_suite(void);
 Suite *mem_suite(void);
 Suite *memfile_suite(void);

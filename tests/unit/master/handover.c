@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/letter.h"
 #include "base/mem.h"
 #include "base/names.h"
 #include "master/handover.h"
@@ -125,10 +126,10 @@ hand_over(void)
 
 	fd = handover_write(&old, &err);
 	ck_assert_msg(fd != -1, "%s", err.text);
-	ck_assert_int_eq(handover_announce(fd), 0);
-	ck_assert(handover_here());
-	ck_assert(!handover_asked());
-	ck_assert_ptr_null(getenv(HANDOVER_ENV));
+	ck_assert_int_eq(letter_announce(fd), 0);
+	ck_assert(letter_for_us());
+	ck_assert(!letter_from_parent());
+	ck_assert_ptr_null(getenv(LETTER_ENV));
 }
 
 /* The first of a kind; NULL: none. */
@@ -353,7 +354,7 @@ START_TEST(names_come_along)
 	    0);
 	name_add(&one[1], &addr);
 	name_fail(&one[2], "for a reason");
-	ck_assert_int_eq(handover_announce(handover_write(&old, &err)), 0);
+	ck_assert_int_eq(letter_announce(handover_write(&old, &err)), 0);
 	/* It is another program that reads it, of which these are not. */
 	names_ask_again();
 	free(one[0].before);
@@ -456,7 +457,7 @@ START_TEST(text)
 	ck_assert_int_eq(write(fd, texts[_i].text, strlen(texts[_i].text)),
 	    (ssize_t)strlen(texts[_i].text));
 	ck_assert_int_eq(lseek(fd, 0, SEEK_SET), 0);
-	ck_assert_int_eq(handover_announce(fd), 0);
+	ck_assert_int_eq(letter_announce(fd), 0);
 	err.text[0] = '\0';
 	ck_assert_msg(handover_check(&err) == (bad == NULL ? 0 : -1), "%s",
 	    err.text);
@@ -473,15 +474,15 @@ START_TEST(not_for_us)
 {
 	char value[64];
 
-	ck_assert(!handover_here() && !handover_asked());
-	ck_assert_int_eq(setenv(HANDOVER_ENV, "1 0", 1), 0);
-	ck_assert(!handover_here());
-	ck_assert_ptr_null(getenv(HANDOVER_ENV));
+	ck_assert(!letter_for_us() && !letter_from_parent());
+	ck_assert_int_eq(setenv(LETTER_ENV, "1 0", 1), 0);
+	ck_assert(!letter_for_us());
+	ck_assert_ptr_null(getenv(LETTER_ENV));
 	snprintf(value, sizeof(value), "%ld 0", (long)getppid());
-	ck_assert_int_eq(setenv(HANDOVER_ENV, value, 1), 0);
-	ck_assert(!handover_here() && handover_asked());
-	ck_assert_int_eq(setenv(HANDOVER_ENV, "rubbish", 1), 0);
-	ck_assert(!handover_here() && !handover_asked());
+	ck_assert_int_eq(setenv(LETTER_ENV, value, 1), 0);
+	ck_assert(!letter_for_us() && letter_from_parent());
+	ck_assert_int_eq(setenv(LETTER_ENV, "rubbish", 1), 0);
+	ck_assert(!letter_for_us() && !letter_from_parent());
 	ck_assert_int_eq(handover_read(&new, &h, &err), -1);
 }
 END_TEST
