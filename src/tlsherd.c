@@ -69,8 +69,8 @@ main(int argc, char **argv)
 	names_begin();
 	if (!o.test && handed_over)
 		return master_main(&o.master, NULL);
-	conf = conf_load(o.master.path, o.master.overrides,
-	    o.master.noverrides, &err);
+	conf = conf_load(o.master.origin.path, o.master.origin.overrides,
+	    o.master.origin.noverrides, &err);
 	if (conf == NULL) {
 		fprintf(stderr, "%s\n", err.text);
 		return 1;
@@ -124,11 +124,11 @@ parse_options(int argc, char **argv, struct options *o)
 	 * A daemon changes its folder, and a reload needs the file again: what
 	 * is found by this path then, not what a link led to at the start.
 	 */
-	o->master.path = program_absolute(path);
-	if (o->master.path == NULL)
+	o->master.origin.path = program_absolute(path);
+	if (o->master.origin.path == NULL)
 		fatal("%s", path);
-	o->master.overrides = overrides;
-	o->master.noverrides = n;
+	o->master.origin.overrides = overrides;
+	o->master.origin.noverrides = n;
 }
 
 static void
@@ -153,7 +153,7 @@ usage(FILE *fp, int status)
 static int
 test(const struct options *o, struct conf *conf)
 {
-	char *path = xstrdup(o->master.path);
+	char *path = xstrdup(o->master.origin.path);
 	int result;
 
 	program_signals(false);

@@ -180,6 +180,12 @@ struct conf {
  */
 struct conf *conf_load(const char *path, char *const *overrides, size_t n,
     struct err *);
+/* What it is called with, where that is kept for the next time. */
+struct conf_origin {
+	const char *path; /* absolute */
+	char *const *overrides;
+	size_t noverrides;
+};
 
 void conf_free(struct conf *);
 

@@ -18,7 +18,6 @@ static void write_all(FILE *, const void *);
 static void write_shared(FILE *, const struct master *);
 static bool describe(const struct master *, const struct shared *, size_t,
     struct handed *);
-static void write_generation(FILE *, const struct generation *);
 static void write_worker(FILE *, const struct process *);
 
 int
@@ -46,7 +45,7 @@ write_all(FILE *fp, const void *arg)
 	/* Or an upgrade while the name server is down would lose them. */
 	names_put(fp, "name");
 	TAILQ_FOREACH(g, &m->generations, entry)
-		write_generation(fp, g);
+		generation_put(fp, "generation", g);
 	TAILQ_FOREACH(p, &m->processes, entry)
 		write_worker(fp, p);
 }
@@ -72,20 +71,6 @@ describe(const struct master *m, const struct shared *row, size_t i,
 {
 	handed_init(h);
 	return row->describe(m, i, h);
-}
-
-static void
-write_generation(FILE *fp, const struct generation *g)
-{
-	const struct conf *conf = g->conf;
-
-	fprintf(fp, "generation %u %d %" PRId64 " %u %" PRId64 " %zu %" PRId64
-	    " %" PRId64 " %d", g->number, g->draining, g->kill_at,
-	    conf->workers, conf->drain_timeout, conf->cache_size,
-	    conf->session_timeout, conf->ticket_rotate, (int)conf->log_level);
-	words_put_text(fp, conf->log.value);
-	words_put_text(fp, conf->syslog_facility);
-	fputc('\n', fp);
 }
 
 static void

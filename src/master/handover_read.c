@@ -32,7 +32,6 @@ static bool read_reloads(struct reader *);
 static bool read_name(struct reader *);
 static bool read_generation(struct reader *);
 static bool read_worker(struct reader *);
-static struct generation *generation_find(struct master *, unsigned);
 static void forget(struct master *);
 
 static const struct {
@@ -149,39 +148,14 @@ read_name(struct reader *r)
 	return names_take(r->words);
 }
 
-/*
- * Of its configuration there is what we need until its workers have finished;
- * they have the rest.
- */
 static bool
 read_generation(struct reader *r)
 {
-	struct generation *g = xcalloc(1, sizeof(*g));
-	struct conf *conf = xcalloc(1, sizeof(*conf));
-	struct words *w = r->words;
-	int64_t n, workers, size, level;
+	struct generation *g;
 
-	g->conf = conf;
-	g->master = r->master;
-	g->handed_over = true;
-	g->log_fd = -1;
-	TAILQ_INSERT_TAIL(&r->master->generations, g, entry);
-	if (!words_number(w, 1, UINT_MAX, &n) || !words_flag(w, &g->draining) ||
-	    !words_number(w, 0, INT64_MAX, &g->kill_at) ||
-	    !words_number(w, 1, WORKERS_MAX, &workers) ||
-	    !words_number(w, 0, INT64_MAX / 4096, &conf->drain_timeout) ||
-	    !words_number(w, 0, INT64_MAX, &size) ||
-	    !words_number(w, 0, INT64_MAX, &conf->session_timeout) ||
-	    !words_number(w, 0, INT64_MAX, &conf->ticket_rotate) ||
-	    !words_number(w, LOGLVL_ERROR, LOGLVL_DEBUG, &level) ||
-	    !words_text(w, &conf->log.value) || !words_text(w, &conf->syslog_facility))
-		return false;
-	g->number = (unsigned)n;
-	conf->workers = (unsigned)workers;
-	conf->cache_size = (size_t)size;
-	conf->log_level = (enum log_level)level;
-	if (g->draining)
-		return true;
+	g = generation_take(&r->master->generations, r->words);
+	if (g == NULL || g->draining)
+		return g != NULL;
 	if (r->master->current != NULL)
 		return false;
 	r->master->current = g;
@@ -209,23 +183,13 @@ read_worker(struct reader *r)
 	p->worker = (unsigned)worker;
 	p->child.pid = (pid_t)pid;
 	p->slot_number = (unsigned)slot;
-	p->generation = generation_find(r->master, (unsigned)generation);
+	p->generation = generation_find(&r->master->generations,
+	    (unsigned)generation);
 	if (p->generation == NULL ||
 	    p->worker >= p->generation->conf->workers)
 		return false;
 	p->generation->alive++;
 	return true;
-}
-
-static struct generation *
-generation_find(struct master *m, unsigned number)
-{
-	struct generation *g;
-
-	TAILQ_FOREACH(g, &m->generations, entry)
-		if (g->number == number)
-			return g;
-	return NULL;
 }
 
 void
@@ -266,6 +230,6 @@ forget(struct master *m)
 		TAILQ_REMOVE(&m->processes, p, entry);
 		free(p);
 	}
-	generation_forget(m, NULL);
+	generation_forget(&m->generations, &m->sockets, NULL);
 	free(m->restarts);
 }

@@ -76,6 +76,7 @@ void
 making_go_on(struct master *m)
 {
 	static const struct timeval at_once = { 0, 0 };
+	struct generation_stock stock = { m->current, m->keys, &m->sockets };
 	struct err err;
 	int r;
 
@@ -83,7 +84,7 @@ making_go_on(struct master *m)
 		answered(m);
 		return;
 	}
-	r = generation_make(m->next, &err);
+	r = generation_make(m->next, &stock, &err);
 	if (r > 0)
 		event_add(&m->making, &at_once);
 	else if (r == -1 || made(m, &err) == -1)
@@ -99,7 +100,8 @@ answered(struct master *m)
 	lookup_end(&m->lookup);
 	if (m->next == NULL)
 		found_again(m);
-	else if (names && generation_reread(m->next, m->options, &err) == -1)
+	else if (names && generation_reread(m->next,
+	    &m->options->origin, &err) == -1)
 		note_failed(m, err.text);
 	else
 		making_begin(m);
@@ -109,6 +111,7 @@ answered(struct master *m)
 static int
 made(struct master *m, struct err *err)
 {
+	m->last_generation = m->next->number;
 	if (m->current != NULL)
 		warn_fixed(m->current->conf, m->next->conf);
 	else if (observe_open(m, m->next->conf, err) == -1)
@@ -170,7 +173,7 @@ making_names(struct master *m)
 static void
 found_again(struct master *m)
 {
-	const struct master_options *o = m->options;
+	const struct conf_origin *origin = &m->options->origin;
 	bool first = m->names_wait_s == 0;
 	struct conf *conf;
 	struct err err;
@@ -183,15 +186,17 @@ found_again(struct master *m)
 	if (m->names_wait_s > NAMES_WAIT_MAX_S)
 		m->names_wait_s = NAMES_WAIT_MAX_S;
 	m->names_at = clock_mono_us() + m->names_wait_s * 1000000;
-	conf = conf_load(o->path, o->overrides, o->noverrides, &err);
+	conf = conf_load(origin->path, origin->overrides, origin->noverrides,
+	    &err);
 	if (conf != NULL && conf_same(conf, m->current->conf)) {
-		m->next = generation_new(m, conf);
+		m->next = generation_new(&m->generations, conf,
+		    m->last_generation + 1);
 		note(m, FACT_FOUND);
 		return;
 	}
 	if (first)
 		log_warnx("%s is not what is running: the addresses that were "
-		    "found wait for a reload", o->path);
+		    "found wait for a reload", origin->path);
 	if (conf != NULL)
 		conf_free(conf);
 }

@@ -62,15 +62,16 @@ master_main(const struct master_options *options, struct conf *conf)
 int
 master_test(const struct master_options *options, struct conf *conf)
 {
+	const bool asked = letter_from_parent();
 	struct err err;
 	int result;
 
 	/* First: it has the names that are known where we have no answer. */
-	result = letter_from_parent() ? handover_check(&err) : 0;
+	result = asked ? handover_check(&err) : 0;
 	if (result == 0)
-		result = generation_check(options, conf, &err);
+		result = generation_check(&options->origin, conf, asked, &err);
 	if (result == 0) {
-		if (letter_from_parent())
+		if (asked)
 			printf("%s\n", HANDOVER_ACCEPTED);
 		return 0;
 	}
@@ -84,7 +85,8 @@ start(struct master *m, struct conf *conf, struct err *err)
 	const char *pid_file = conf->pid_file.value;
 	struct err why;
 
-	m->next = generation_new(m, conf);
+	m->next = generation_new(&m->generations, conf,
+	    m->last_generation + 1);
 	/* From here on a signal is followed, and no pid file is left behind. */
 	if (events_watch(m, err) == -1)
 		return -1;
@@ -104,7 +106,7 @@ start(struct master *m, struct conf *conf, struct err *err)
 	return 0;
 }
 
-/* The ring of ticket keys and the scoreboard; sessions: generation.c. */
+/* The ring of ticket keys and the scoreboard; sessions: generation/. */
 static int
 open_shared(struct master *m, const struct conf *conf, struct err *err)
 {

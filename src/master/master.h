@@ -4,15 +4,12 @@
 #define MASTER_MASTER_H
 
 #include <stdbool.h>
-#include <stddef.h>
 
-struct conf;
+#include "conf/conf.h"
 
 struct master_options {
 	const char *program; /* absolute path; NULL: not known */
-	const char *path; /* of the configuration file, absolute */
-	char *const *overrides;
-	size_t noverrides;
+	struct conf_origin origin;
 	bool foreground;
 };
 

@@ -13,54 +13,21 @@
 #include <event2/event.h>
 #include <event2/event_struct.h>
 
-#include "base/addr.h"
 #include "base/child.h"
 #include "base/err.h"
 #include "base/pidfile.h"
 #include "base/tail.h"
-#include "conf/conf.h"
+#include "generation/generation.h"
 #include "listen/listen.h"
 #include "master/master.h"
 #include "master/state.h"
 #include "priv/lookup.h"
 #include "stats/scoreboard.h"
-#include "tls/tls.h"
 #include "tlscache.h"
 #include "worker/heritage.h"
 
-#define WORKERS_MAX 1024
 /* Worker processes at one time, those that finish included. */
 #define MASTER_PROCESSES_MAX (4 * 1024)
-
-/* A session cache; generations with one size have the same. */
-struct cache {
-	struct tlscache *sessions;
-	unsigned users; /* generations */
-};
-
-/* generation.c: a configuration and all that was made from it. */
-struct generation {
-	TAILQ_ENTRY(generation) entry;
-	struct master *master; /* NULL in a test of the configuration */
-	unsigned number;
-	struct conf *conf;
-	struct cache *cache;
-	struct tls_shared shared;
-	struct listener *listeners; /* one per conf->listens */
-	size_t nlisteners;
-	size_t loaded; /* listeners that are complete */
-	size_t certificates; /* that are loaded so far */
-	struct heritage_socket_set *sets;
-	size_t nsets;
-	struct priv_account account; /* of the workers */
-	int log_fd; /* the log file, before it is in use; or -1 */
-	size_t connections; /* for which a worker has descriptors */
-	unsigned alive; /* processes */
-	bool draining;
-	bool handed_over; /* by the program before us; has no listeners */
-	int64_t kill_at; /* clock_mono_us(): draining takes too long */
-};
-TAILQ_HEAD(generation_list, generation);
 
 /* heartbeat.c: does a worker run? */
 struct heartbeat {
@@ -163,28 +130,6 @@ struct master {
 	bool manager_deaf;	/* what it was told was not taken */
 };
 
-/* generation.c */
-
-/* Takes conf. Nothing is made yet. */
-struct generation *generation_new(struct master *, struct conf *);
-/*
- * Make some more of it, for some milliseconds: with thousands of certificates
- * it takes seconds, in which the master has other things to see to. 1 as long
- * as it is to be called again, 0 when all is there, -1 with the error text.
- */
-int generation_make(struct generation *, struct err *);
-void generation_free(struct generation *);
-/* Free those that have finished. */
-void generation_sweep(struct master *);
-/* Read its configuration again, with the names that are known by now. */
-int generation_reread(struct generation *, const struct master_options *,
-    struct err *);
-/* For `tlsherd -t`: make one without sockets and free it. Takes conf. */
-int generation_check(const struct master_options *, struct conf *,
-    struct err *);
-/* In a worker: free all others, private keys above all. */
-void generation_forget(struct master *, const struct generation *);
-
 /* process.c */
 
 /* Start a worker. NULL and errno. */
@@ -223,10 +168,6 @@ void exec_become(const struct master *, const char **argv, int description);
 
 /* logfile.c */
 
-/* Open the log file, if it is one. 0, or -1 with the error text. */
-int logfile_open(struct generation *, struct err *);
-/* Log as its configuration says. 0, or -1 with the error text. */
-int logfile_use(const struct master *, struct generation *, struct err *);
 /* Hand the master's log file to all workers. */
 void logfile_share(struct master *);
 /* SIGUSR1 */

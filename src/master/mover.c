@@ -5,8 +5,6 @@
  */
 #include "config.h"
 
-#include <string.h>
-
 #include "master/master_int.h"
 
 /* Moving a gigabyte of sessions takes seconds. */
@@ -41,10 +39,7 @@ move(void *arg, int output)
 	const struct move *how = arg;
 	struct heritage h;
 
-	memset(&h, 0, sizeof(h));
-	h.conf = how->to->conf;
-	h.ids = how->to->account.ids;
-	h.sessions = how->to->cache->sessions;
+	generation_leave(how->to, &h);
 	worker_move(&h, how->from);
 }
 

@@ -153,7 +153,7 @@ view_cb(void *arg, struct ctl_view *view)
 	view->version = PACKAGE_VERSION;
 	view->pid = getpid();
 	view->started = m->started;
-	view->conf_path = m->options->path;
+	view->conf_path = m->options->origin.path;
 	view->generation = m->current != NULL ? m->current->number : 0;
 	view->reload = m->reload_time == 0 ? CTL_RELOAD_NEVER :
 	    m->reload_failed ? CTL_RELOAD_FAILED : CTL_RELOAD_OK;
@@ -220,33 +220,12 @@ view_config_cb(void *arg, FILE *out)
 		conf_print(m->current->conf, out);
 }
 
-/* A generation that the program before has made has its certificates there. */
 static bool
 view_certificate_cb(void *arg, size_t i, struct ctl_certificate *c)
 {
 	const struct master *m = arg;
-	const struct generation *g = m->current;
-	const struct conf_listen *listen;
-	struct tls_dates dates;
-	size_t k;
 
-	for (k = 0; g != NULL && k < g->nlisteners; k++) {
-		listen = g->listeners[k].conf;
-		if (i >= listen->ncertificates) {
-			i -= listen->ncertificates;
-			continue;
-		}
-		if (!tls_front_dates(g->listeners[k].tls, i, &dates))
-			return false;
-		c->listener = listen->name;
-		c->title = listen->certificates[i].title;
-		c->chain = listen->certificates[i].chain.value;
-		c->not_after = dates.not_after;
-		c->chain_end = dates.chain_end;
-		c->crl_due = dates.crl_due;
-		return true;
-	}
-	return false;
+	return m->current != NULL && generation_certificate(m->current, i, c);
 }
 
 static enum worker_state

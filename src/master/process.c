@@ -98,18 +98,9 @@ inherit(void *how, int output)
 	struct heritage h;
 	struct err err;
 
-	memset(&h, 0, sizeof(h));
-	h.conf = g->conf;
-	h.sets = g->sets;
-	h.nsets = g->nsets;
-	h.listeners = g->listeners;
-	h.nlisteners = g->nlisteners;
-	h.ids = g->account.ids;
-	h.sessions = g->cache != NULL ? g->cache->sessions : NULL;
+	generation_leave(g, &h);
 	h.slot = p->slot;
 	h.worker = p->worker;
-	h.generation = g->number;
-	h.connections = g->connections;
 	h.serve = g == m->current;
 	h.control_fd = birth->channel[1];
 	close(birth->channel[0]);
@@ -117,7 +108,8 @@ inherit(void *how, int output)
 	let_go(m, g);
 	if (!m->options->foreground)
 		daemon_detach_stderr();
-	if (g != m->current && logfile_use(m, g, &err) == -1)
+	if (g != m->current &&
+	    logfile_use(g, m->options->foreground, &err) == -1)
 		log_errorx("%s", err.text);
 	worker_main(&h);
 }
@@ -138,7 +130,7 @@ let_go(struct master *m, const struct generation *g)
 	children_forget(&m->children);
 	if (m->notify != -1)
 		close(m->notify);
-	generation_forget(m, g);
+	generation_forget(&m->generations, &m->sockets, g);
 }
 
 static void

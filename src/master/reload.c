@@ -32,7 +32,7 @@ static void change_log(struct master *);
 void
 reload_begin(struct master *m)
 {
-	const struct master_options *o = m->options;
+	const struct conf_origin *origin = &m->options->origin;
 	struct conf *conf;
 	struct err err;
 
@@ -40,16 +40,18 @@ reload_begin(struct master *m)
 	reload_verdict(m);
 	ctl_order_begun(m->ctl, CTL_ORDER_RELOAD);
 	if (!m->current->handed_over)
-		log_notice("reloading %s", o->path);
+		log_notice("reloading %s", origin->path);
 	making_drop(m);
 	names_ask_again();
 	m->names_wait_s = 0;
-	conf = conf_load(o->path, o->overrides, o->noverrides, &err);
+	conf = conf_load(origin->path, origin->overrides, origin->noverrides,
+	    &err);
 	if (conf == NULL) {
 		note_failed(m, err.text);
 		return;
 	}
-	m->next = generation_new(m, conf);
+	m->next = generation_new(&m->generations, conf,
+	    m->last_generation + 1);
 	making_begin(m);
 }
 
@@ -110,7 +112,7 @@ serving(struct master *m)
 	char byte = 0;
 
 	log_notice("%u workers are ready, pid %ld, %s",
-	    m->current->conf->workers, (long)getpid(), m->options->path);
+	    m->current->conf->workers, (long)getpid(), m->options->origin.path);
 	if (m->notify == -1)
 		return;
 	daemon_detach_stderr();
@@ -222,7 +224,7 @@ change_log(struct master *m)
 {
 	struct err err;
 
-	if (logfile_use(m, m->current, &err) == -1)
+	if (logfile_use(m->current, m->options->foreground, &err) == -1)
 		log_errorx("%s", err.text);
 	else
 		logfile_share(m);

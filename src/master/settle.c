@@ -28,5 +28,5 @@ master_settle(struct master *m)
 		manager_tell(m, action);
 	}
 	supervise_cover(m);
-	generation_sweep(m);
+	generation_sweep(&m->generations, m->closing);
 }

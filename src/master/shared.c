@@ -135,26 +135,19 @@ sessions_describe(const struct master *m, size_t i, struct handed *h)
 static void
 sessions_take(struct master *m, const struct handed *h)
 {
-	struct cache *cache = xcalloc(1, sizeof(*cache));
-	int error;
+	int error = generation_take_sessions(m->current, h->fd);
 
-	error = h->fd != -1 ? tlscache_adopt(&cache->sessions, h->fd) :
-	    TLSCACHE_E_FORMAT;
-	if (error != TLSCACHE_OK) {
+	if (error == TLSCACHE_OK)
+		m->sessions = m->current->cache->sessions;
+	else
 		refused("session cache", tls_cache_reason(error),
 		    "it begins empty", h->fd);
-		free(cache);
-		return;
-	}
-	cache->users = 1;
-	m->current->cache = cache;
-	m->sessions = cache->sessions;
 }
 
 static void
 sessions_release(struct master *m)
 {
-	generation_forget(m, NULL);
+	generation_forget(&m->generations, &m->sockets, NULL);
 }
 
 /* Sockets that a service manager has bound, and no listener wants for now. */

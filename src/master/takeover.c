@@ -32,7 +32,7 @@ takeover(struct master *m)
 
 	if (handover_read(m, &h, &err) == -1)
 		fatalx("upgrade: %s", err.text);
-	if (logfile_use(m, m->current, &err) == -1)
+	if (logfile_use(m->current, m->options->foreground, &err) == -1)
 		log_errorx("%s", err.text);
 	take_shared(m, &h);
 	take_workers(m, &workers);

@@ -160,21 +160,21 @@ test_end(struct master *m)
 static const char **
 arguments(const struct master *m, bool test)
 {
-	const struct master_options *o = m->options;
+	const struct conf_origin *origin = &m->options->origin;
 	const char **argv;
 	size_t i, n = 0;
 
-	argv = xcalloc(6 + 2 * o->noverrides, sizeof(*argv));
-	argv[n++] = o->program;
+	argv = xcalloc(6 + 2 * origin->noverrides, sizeof(*argv));
+	argv[n++] = m->options->program;
 	if (test)
 		argv[n++] = "-t";
-	if (o->foreground)
+	if (m->options->foreground)
 		argv[n++] = "-f";
 	argv[n++] = "-c";
-	argv[n++] = o->path;
-	for (i = 0; i < o->noverrides; i++) {
+	argv[n++] = origin->path;
+	for (i = 0; i < origin->noverrides; i++) {
 		argv[n++] = "-o";
-		argv[n++] = o->overrides[i];
+		argv[n++] = origin->overrides[i];
 	}
 	return argv;
 }

@@ -61,7 +61,6 @@ generation_add(unsigned number, bool draining)
 {
 	struct generation *g = xcalloc(1, sizeof(*g));
 
-	g->master = &old;
 	g->log_fd = -1;
 	g->number = number;
 	g->draining = draining;
@@ -492,7 +491,7 @@ END_TEST
  * such thing. The configuration does not load, so that the master stands as it
  * was taken over.
  */
-static struct master_options options = { .path = "/nonexistent/x.conf",
+static struct master_options options = { .origin.path = "/nonexistent/x.conf",
 	.foreground = true };
 
 static void

@@ -15,9 +15,7 @@ main(void)
 
 	log_set_level(LOGLVL_ERROR);
 	runner = srunner_create(channel_suite());
-	srunner_add_suite(runner, generation_suite());
 	srunner_add_suite(runner, handover_suite());
-	srunner_add_suite(runner, logfile_suite());
 	srunner_add_suite(runner, manager_suite());
 	srunner_add_suite(runner, state_suite());
 	srunner_add_suite(runner, supervise_suite());

@@ -7,9 +7,7 @@
 #include "test_dir.h"
 
 Suite *channel_suite(void);
-Suite *generation_suite(void);
 Suite *handover_suite(void);
-Suite *logfile_suite(void);
 Suite *manager_suite(void);
 Suite *state_suite(void);
 Suite *supervise_suite(void);

@@ -13,8 +13,8 @@
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "master/master_int.h"
-#include "test_master.h"
+#include "generation/generation.h"
+#include "test_generation.h"
 
 static char file[] = "a.conf";
 static char facility[] = "daemon";
@@ -121,12 +121,9 @@ END_TEST
 /* Who reads it must not meet an end between the check and the first line. */
 START_TEST(pipe_stays_open)
 {
-	struct master_options options = { .foreground = false };
-	struct master m = { .options = &options };
 	char byte;
 	int reader;
 
-	TAILQ_INIT(&m.processes);
 	conf.log.value = xstrdup(test_path("pipe"));
 	ck_assert_int_eq(mkfifo(conf.log.value, 0644), 0);
 	reader = open(conf.log.value, O_RDONLY | O_NONBLOCK);
@@ -134,7 +131,7 @@ START_TEST(pipe_stays_open)
 	ck_assert_int_eq(logfile_open(&g, &err), 0);
 	ck_assert_int_eq(read(reader, &byte, 1), -1);
 	ck_assert_int_eq(errno, EAGAIN);
-	ck_assert_int_eq(logfile_use(&m, &g, &err), 0);
+	ck_assert_int_eq(logfile_use(&g, false, &err), 0);
 	ck_assert_int_eq(read(reader, &byte, 1), -1);
 	ck_assert_int_eq(errno, EAGAIN);
 	/* … and a full one is nothing to wait for. */
@@ -146,21 +143,13 @@ END_TEST
 
 START_TEST(auto_means)
 {
-	struct master_options options;
-	struct master m;
-
-	memset(&options, 0, sizeof(options));
-	memset(&m, 0, sizeof(m));
-	m.options = &options;
-	TAILQ_INIT(&m.processes);
 	conf.log.value = xstrdup(test_path("log"));
-	ck_assert_int_eq(logfile_use(&m, &g, &err), 0);
+	ck_assert_int_eq(logfile_use(&g, false, &err), 0);
 	ck_assert_int_ne(log_fd(), -1);
 	free(conf.log.value);
 	conf.log.value = xstrdup("auto");
 	conf.log_level = LOGLVL_DEBUG;
-	options.foreground = _i != 0;
-	ck_assert_int_eq(logfile_use(&m, &g, &err), 0);
+	ck_assert_int_eq(logfile_use(&g, _i != 0, &err), 0);
 	ck_assert_int_eq(log_fd(), -1);
 	ck_assert(log_enabled(LOGLVL_DEBUG));
 }

@@ -6,11 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "master/master_int.h"
-#include "test_master.h"
+#include "generation/generation.h"
+#include "test_generation.h"
 
 static char name[] = "main", text[ADDR_TEXT_MAX];
-static struct master m;
+static struct bound_list sockets;
+static struct generation_list generations;
 static struct conf conf;
 static struct conf_listen listener;
 
@@ -24,7 +25,7 @@ get(const char *address)
 	memset(&a, 0, sizeof(a));
 	a.text = a.number = text;
 	ck_assert_int_eq(addr_parse(address, &a.addr, NULL, &err), 0);
-	b = sockets_get(&m.sockets, &conf, &listener, &a, &err);
+	b = sockets_get(&sockets, &conf, &listener, &a, &err);
 	ck_assert_msg(b != NULL, "%s", err.text);
 	return b;
 }
@@ -42,8 +43,8 @@ START_TEST(forget)
 	struct bound *b, *other;
 	struct generation g;
 
-	TAILQ_INIT(&m.sockets);
-	TAILQ_INIT(&m.generations);
+	TAILQ_INIT(&sockets);
+	TAILQ_INIT(&generations);
 	conf.reuseport = true;
 	conf.workers = 3;
 	listener.name = name;
@@ -58,17 +59,17 @@ START_TEST(forget)
 	g.sets = &set;
 	g.nsets = 1;
 	conf.workers = 4;
-	sockets_begin(&m.sockets);
+	sockets_begin(&sockets);
 	ck_assert_ptr_eq(get("127.0.0.1:0"), b);
 	other = get("127.0.0.2:0");
-	generation_forget(&m, &g);
+	generation_forget(&generations, &sockets, &g);
 	ck_assert(is_open(b->fds[0]));
 	ck_assert(is_open(b->fds[2]));
 	ck_assert(!is_open(b->fds[3]));
 	ck_assert(!is_open(other->fds[0]));
 	b->nfds = 3;
 	other->nfds = 0;
-	sockets_close(&m.sockets);
+	sockets_close(&sockets);
 	free(set.fds);
 }
 END_TEST

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: ISC */
+/* Runs the suites of src/generation. */
+#include "config.h"
+
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "test_generation.h"
+
+int
+main(void)
+{
+	SRunner *runner;
+	int failed;
+
+	log_set_level(LOGLVL_ERROR);
+	runner = srunner_create(generation_suite());
+	srunner_add_suite(runner, logfile_suite());
+	srunner_run_all(runner, CK_ENV);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
