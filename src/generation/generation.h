@@ -120,9 +120,9 @@ int logfile_use(struct generation *, bool foreground, struct err *);
 /* What the program after us needs of it, as a line. */
 void generation_put(FILE *, const char *keyword, const struct generation *);
 /*
- * The rest of such a line. Its configuration is what is needed until its workers
- * have finished; they have all of it. NULL: it is not one. What was read of it
- * is in the list all the same.
+ * The rest of such a line. Of its configuration there is what we need until its
+ * workers have finished. NULL: it is not such a line; what was read of it is in
+ * the list all the same.
  */
 struct generation *generation_take(struct generation_list *, struct words *);
 /* Its session cache, from its descriptor. An error of libtlscache, or 0. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Making a generation: certificates and keys, a bit at a time, then its sockets.
+ * Making a generation: certificates and keys, a bit at a time, then sockets.
  * What an earlier one has and it wants as well, it has, too.
  */
 #include "config.h"

@@ -16,6 +16,7 @@
 
 #include "base/addr.h"
 #include "base/err.h"
+#include "base/handed.h"
 #include "conf/conf.h"
 
 /* socket_file.c: which file is ours; known false: none. */
@@ -83,6 +84,9 @@ enum sockets_kind {
 void sockets_adopt(struct bound_list *, const char *text, enum sockets_kind,
     const int *fds, size_t n);
 bool sockets_fit(const char *text, int fd);
+/* Number i of them, activated or not, for the next one. False: no more. */
+bool sockets_put(const struct bound_list *, bool activated, size_t i,
+    struct handed *);
 
 /* activated.c */
 

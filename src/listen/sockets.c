@@ -394,3 +394,23 @@ in_use(const struct addr *addr)
 	errno = saved;
 	return r;
 }
+
+bool
+sockets_put(const struct bound_list *list, bool activated, size_t i,
+    struct handed *h)
+{
+	const struct bound *b;
+
+	TAILQ_FOREACH(b, list, entry)
+		if (b->activated == activated && i-- == 0)
+			break;
+	if (b == NULL)
+		return false;
+	addr_format((const struct sockaddr *)&b->wanted.ss, b->wanted.len,
+	    h->room, sizeof(h->room));
+	h->flag = b->shared;
+	h->text = h->room;
+	h->fds = b->fds;
+	h->nfds = b->nfds;
+	return true;
+}

@@ -65,8 +65,8 @@ void handover_pass(const struct master *, int description, bool pass);
  * Read the description into a master that is empty otherwise: its lists of
  * generations and processes (without events; slots by number in slot_number),
  * restarts, started, last_generation, current; and into base/names.h. All
- * descriptors become close-on-exec. Returns 0, or -1 with the error text. In both cases
- * handover_release() frees what is in the struct handover.
+ * descriptors become close-on-exec. Returns 0, or -1 with the error text. In
+ * both cases handover_release() frees what is in the struct handover.
  */
 int handover_read(struct master *, struct handover *, struct err *);
 void handover_release(struct handover *);

@@ -15,8 +15,6 @@
 #include "base/procstate.h"
 #include "master/master_int.h"
 
-#define MISSED_MAX 4 /* looks: a second */
-
 static void look_event_cb(evutil_socket_t, short, void *);
 static void look(struct process *);
 
@@ -32,26 +30,6 @@ heartbeat_watch(struct master *m)
 	static const struct timeval each = { 0, SLOT_BEAT_MS * 1000 };
 
 	return event_add(&m->heartbeat, &each);
-}
-
-enum heartbeat_news
-heartbeat_look(struct heartbeat *h, uint64_t beats, bool ready)
-{
-	if (beats != h->seen) {
-		h->seen = beats;
-		h->missed = 0;
-		if (!h->silent)
-			return HEARTBEAT_NO_NEWS;
-		h->silent = false;
-		return HEARTBEAT_BACK;
-	}
-	/* One of a version that did not count. */
-	if (beats == 0 && ready)
-		return HEARTBEAT_NO_NEWS;
-	if (h->silent || ++h->missed < MISSED_MAX)
-		return HEARTBEAT_NO_NEWS;
-	h->silent = true;
-	return HEARTBEAT_SILENT;
 }
 
 static void

@@ -22,19 +22,13 @@
 #include "master/master.h"
 #include "master/state.h"
 #include "priv/lookup.h"
+#include "stats/heartbeat.h"
 #include "stats/scoreboard.h"
 #include "tlscache.h"
 #include "worker/heritage.h"
 
 /* Worker processes at one time, those that finish included. */
 #define MASTER_PROCESSES_MAX (4 * 1024)
-
-/* heartbeat.c: does a worker run? */
-struct heartbeat {
-	uint64_t seen;	 /* beats, at the last look */
-	unsigned missed; /* looks without a new one */
-	bool silent;	 /* it does not run */
-};
 
 /* A worker process. */
 struct process {
@@ -204,14 +198,6 @@ long supervise_delay(unsigned faults, bool alone, int64_t since);
 void heartbeat_begin(struct master *);
 /* Look after all workers from now on. 0, or -1. */
 int heartbeat_watch(struct master *);
-enum heartbeat_news {
-	HEARTBEAT_NO_NEWS,
-	HEARTBEAT_SILENT,
-	HEARTBEAT_BACK,
-};
-/* What a look shows, with the beats so far of a worker that is ready or not. */
-enum heartbeat_news heartbeat_look(struct heartbeat *, uint64_t beats,
-    bool ready);
 
 /* manager.c */
 

@@ -9,8 +9,6 @@
  */
 #include "config.h"
 
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -19,8 +17,6 @@
 #include "master/master_int.h"
 #include "master/shared.h"
 
-static bool bound_describe(const struct master *, bool, size_t,
-    struct handed *);
 static void refused(const char *, const char *, const char *, int);
 
 /* The pid file: the last to go, for who waits for it starts another tlsherd. */
@@ -183,33 +179,13 @@ spare_let_go(struct master *m)
 static bool
 sockets_describe(const struct master *m, size_t i, struct handed *h)
 {
-	return bound_describe(m, false, i, h);
+	return sockets_put(&m->sockets, false, i, h);
 }
 
 static bool
 activated_describe(const struct master *m, size_t i, struct handed *h)
 {
-	return bound_describe(m, true, i, h);
-}
-
-static bool
-bound_describe(const struct master *m, bool activated, size_t i,
-    struct handed *h)
-{
-	const struct bound *b;
-
-	TAILQ_FOREACH(b, &m->sockets, entry)
-		if (b->activated == activated && i-- == 0)
-			break;
-	if (b == NULL)
-		return false;
-	addr_format((const struct sockaddr *)&b->wanted.ss, b->wanted.len,
-	    h->room, sizeof(h->room));
-	h->flag = b->shared;
-	h->text = h->room;
-	h->fds = b->fds;
-	h->nfds = b->nfds;
-	return true;
+	return sockets_put(&m->sockets, true, i, h);
 }
 
 static bool

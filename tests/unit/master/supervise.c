@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * How long the next worker waits after so many faults in a row, what is a
- * fault, and who does not run.
+ * How long the next worker waits after so many faults in a row, and what is a
+ * fault.
  */
 #include "config.h"
 
@@ -116,46 +116,6 @@ START_TEST(last_words)
 }
 END_TEST
 
-START_TEST(heartbeat)
-{
-	struct heartbeat h = { .seen = 0 };
-	int i;
-
-	for (i = 1; i < 20; i++)
-		ck_assert_int_eq(heartbeat_look(&h, (uint64_t)i / 2 + 1, true),
-		    HEARTBEAT_NO_NEWS);
-	ck_assert_int_eq(heartbeat_look(&h, 100, true), HEARTBEAT_NO_NEWS);
-	for (i = 0; i < 3; i++)
-		ck_assert_int_eq(heartbeat_look(&h, 100, true),
-		    HEARTBEAT_NO_NEWS);
-	ck_assert(!h.silent);
-	ck_assert_int_eq(heartbeat_look(&h, 100, true), HEARTBEAT_SILENT);
-	ck_assert(h.silent);
-	for (i = 0; i < 20; i++)
-		ck_assert_int_eq(heartbeat_look(&h, 100, true),
-		    HEARTBEAT_NO_NEWS);
-	ck_assert_int_eq(heartbeat_look(&h, 101, true), HEARTBEAT_BACK);
-	ck_assert(!h.silent);
-	ck_assert_int_eq(heartbeat_look(&h, 101, true), HEARTBEAT_NO_NEWS);
-}
-END_TEST
-
-/* Of a version that does not count; and one that does not become ready. */
-START_TEST(heartbeat_of_a_beginner)
-{
-	struct heartbeat old = { .seen = 0 }, new = { .seen = 0 };
-	int i;
-
-	for (i = 0; i < 3; i++)
-		ck_assert_int_eq(heartbeat_look(&new, 0, false),
-		    HEARTBEAT_NO_NEWS);
-	ck_assert_int_eq(heartbeat_look(&new, 0, false), HEARTBEAT_SILENT);
-	for (i = 0; i < 20; i++)
-		ck_assert_int_eq(heartbeat_look(&old, 0, true),
-		    HEARTBEAT_NO_NEWS);
-}
-END_TEST
-
 Suite *
 supervise_suite(void)
 {
@@ -164,8 +124,6 @@ supervise_suite(void)
 
 	tcase_add_loop_test(tc, delay, 0, sizeof(rows) / sizeof(rows[0]));
 	tcase_add_test(tc, last_words);
-	tcase_add_test(tc, heartbeat);
-	tcase_add_test(tc, heartbeat_of_a_beginner);
 	suite_add_tcase(s, tc);
 	return s;
 }

@@ -14,6 +14,7 @@ main(void)
 
 	runner = srunner_create(names_suite());
 	srunner_add_suite(runner, scoreboard_suite());
+	srunner_add_suite(runner, heartbeat_suite());
 	srunner_add_suite(runner, histogram_suite());
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);

@@ -5,6 +5,7 @@
 
 #include <check.h>
 
+Suite *heartbeat_suite(void);
 Suite *histogram_suite(void);
 Suite *names_suite(void);
 Suite *scoreboard_suite(void);
