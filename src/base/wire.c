@@ -98,21 +98,6 @@ wire_close(struct wire *w)
 }
 
 void
-wire_heard(struct wire *w, short what)
-{
-	if (what & (EV_READ | EV_CLOSED))
-		w->flags |= WIRE_READABLE;
-	if (what & EV_CLOSED)
-		w->flags |= WIRE_FIN;
-}
-
-void
-wire_look(struct wire *w)
-{
-	w->flags |= WIRE_READABLE;
-}
-
-void
 wire_look_again(struct wire *w)
 {
 	if (w->flags & WIRE_DOUBT)

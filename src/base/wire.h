@@ -25,7 +25,7 @@
 #include <event2/event.h>
 #include <event2/event_struct.h>
 
-/* struct wire.flags. Only wire.c sets them. */
+/* struct wire.flags. Only wire.c and this file set them. */
 #define WIRE_READABLE (1u << 0)	 /* the kernel may hold input */
 #define WIRE_FIN (1u << 1)	 /* … and the end of input behind it */
 #define WIRE_EOF (1u << 2)	 /* all input was read, no more will come */
@@ -78,9 +78,22 @@ int wire_wait(struct wire *, struct event_base *, const struct timeval *,
 void wire_close(struct wire *);
 
 /* Note what the event's callback was called with. */
-void wire_heard(struct wire *, short what);
+static inline void
+wire_heard(struct wire *w, short what)
+{
+	if (what & (EV_READ | EV_CLOSED))
+		w->flags |= WIRE_READABLE;
+	if (what & EV_CLOSED)
+		w->flags |= WIRE_FIN;
+}
+
 /* There may be something that no event has told. */
-void wire_look(struct wire *);
+static inline void
+wire_look(struct wire *w)
+{
+	w->flags |= WIRE_READABLE;
+}
+
 /* The same if a reset may hide; that doubt is over. */
 void wire_look_again(struct wire *);
 

@@ -12,6 +12,7 @@
 
 #include "conn/conn_int.h"
 
+static bool may_receive(const struct conn *);
 static size_t receive(struct conn *);
 
 void
@@ -30,6 +31,8 @@ conn_input(struct conn *c)
 	struct conn_hub *hub = c->hub;
 	size_t n;
 
+	if (!may_receive(c))
+		return false;
 	free(c->input.rest);
 	c->input.rest = NULL;
 	if ((n = receive(c)) == 0)
@@ -39,14 +42,18 @@ conn_input(struct conn *c)
 	return true;
 }
 
+static bool
+may_receive(const struct conn *c)
+{
+	return c->wire.flags & WIRE_READABLE && c->hub->share_reads > 0;
+}
+
 static size_t
 receive(struct conn *c)
 {
 	struct conn_hub *hub = c->hub;
 	size_t n;
 
-	if (!(c->wire.flags & WIRE_READABLE) || hub->share_reads == 0)
-		return 0;
 	hub->share_reads--;
 	n = wire_read(&c->wire, hub->rx, c->input.take);
 	if (n == c->input.take && n < CONN_RX_SIZE)
@@ -69,7 +76,7 @@ conn_input_more(struct conn *c)
 		return false;
 	}
 	hub->in = c->input.rest->data + c->input.rest->pos;
-	if ((n = receive(c)) == 0)
+	if (!may_receive(c) || (n = receive(c)) == 0)
 		return false;
 	rest = realloc(c->input.rest, sizeof(*rest) + c->input.rest->len + n);
 	if (rest == NULL) {
@@ -103,6 +110,8 @@ conn_input_keep(struct conn *c)
 	struct conn_hub *hub = c->hub;
 	struct conn_rest *rest = c->input.rest;
 
+	if (rest == NULL && hub->in_len == 0)
+		return 0;
 	if (rest != NULL && hub->in_len > 0) {
 		rest->pos = rest->len - hub->in_len;
 		return 0;
