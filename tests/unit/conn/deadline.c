@@ -195,6 +195,7 @@ deadline_suite(void)
 
 	s = suite_create("deadline");
 	tc = tcase_create("deadline");
+	tcase_set_timeout(tc, 60);
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_loop_test(tc, random_order, 1, 4);
 	tcase_add_test(tc, remove_twice);
