@@ -43,6 +43,25 @@ AC_DEFUN([TLSHERD_ARG_WERROR], [
 	    [treat compiler warnings as errors])], [], [enable_werror=no])
 ])
 
+# The one place that decides whether debug_assert() is on; STYLE has its use.
+# As config.h has it, each source has the same, the library's included. Off, the
+# expression is compiled all the same, and never evaluated.
+AC_DEFUN([TLSHERD_ARG_DEBUG], [
+	AC_ARG_ENABLE([debug], [AS_HELP_STRING([--enable-debug],
+	    [assertions at the borders of objects; --enable-werror has them])],
+	    [], [enable_debug=$enable_werror])
+	AS_IF([test "x$enable_debug" != xno], [
+		enable_debug=yes
+		AC_DEFINE([TLSHERD_DEBUG], [1], [debug_assert() is on])
+	])
+	AH_BOTTOM([#ifdef TLSHERD_DEBUG
+#include <assert.h>
+#define debug_assert(e) assert(e)
+#else
+#define debug_assert(e) ((void)(0 && (e)))
+#endif])
+])
+
 AC_DEFUN([TLSHERD_ARG_SANITIZERS], [
 	AC_ARG_ENABLE([sanitizers], [AS_HELP_STRING(
 	    [--enable-sanitizers=LIST],
@@ -213,6 +232,7 @@ AC_DEFUN([TLSHERD_SUMMARY], [
     worker user      $with_user
     hardening        $enable_hardening
     -Werror          $enable_werror
+    debug_assert()   $enable_debug
     sanitizers       $enable_sanitizers
     fuzz targets     $enable_fuzzing
     coverage         $enable_coverage

@@ -21,6 +21,7 @@ leg_event_cb(evutil_socket_t fd, short what, void *arg)
 	const struct leg_ops *ops = leg->pool->ops;
 	void *user = leg->user;
 
+	debug_assert(leg->state == LEG_UP || leg_is_connecting(leg));
 	wire_heard(&leg->wire, what);
 	ops->enter(user);
 	if (leg->state != LEG_UP)
@@ -35,6 +36,7 @@ leg_event_cb(evutil_socket_t fd, short what, void *arg)
 void
 leg_up(struct leg *leg)
 {
+	debug_assert(leg->state != LEG_UP && leg->wire.fd != -1);
 	leg->state = LEG_UP;
 	backend_up(leg);
 	leg->pool->ops->connected(leg->user);
@@ -99,8 +101,10 @@ leg_flush(struct leg *leg)
 ssize_t
 leg_read(struct leg *leg, void *buf, size_t len)
 {
-	size_t n = wire_read(&leg->wire, buf, len);
+	size_t n;
 
+	debug_assert(leg->state == LEG_UP);
+	n = wire_read(&leg->wire, buf, len);
 	if (n > 0 || !(leg->wire.flags & WIRE_RESET))
 		return (ssize_t)n;
 	leg->error = leg->wire.error;

@@ -20,6 +20,7 @@
 
 #include "base/wire.h"
 
+static bool is_pending(const struct wire *);
 static void assign_out(struct wire *);
 static int watch_out(struct wire *);
 static size_t nothing(struct wire *, ssize_t);
@@ -40,6 +41,8 @@ wire_open(struct wire *w, int fd, bool nodelay, struct event_base *base,
 {
 	short what = EV_READ | EV_ET | EV_PERSIST;
 
+	debug_assert(w->fd == -1 && fd >= 0);
+	debug_assert(!is_pending(w));
 	w->fd = fd;
 	w->error = 0;
 	w->flags = nodelay ? WIRE_NODELAY : 0;
@@ -53,6 +56,7 @@ wire_open(struct wire *w, int fd, bool nodelay, struct event_base *base,
 int
 wire_watch(struct wire *w, bool room, const struct timeval *timeout)
 {
+	debug_assert(w->fd != -1 && !is_pending(w));
 	if ((room || w->out != NULL) && !(w->flags & WIRE_WATCH_OUT))
 		assign_out(w);
 	w->flags &= ~WIRE_DOUBT;
@@ -60,6 +64,14 @@ wire_watch(struct wire *w, bool room, const struct timeval *timeout)
 		return 0;
 	errno = ENOMEM;
 	return -1;
+}
+
+/* libevent loses its way in one that is assigned again meanwhile. */
+static bool
+is_pending(const struct wire *w)
+{
+	return event_initialized(&w->ev) && event_pending(&w->ev,
+	    EV_READ | EV_WRITE | EV_CLOSED | EV_TIMEOUT, NULL);
 }
 
 /* The event must not be pending. */
@@ -78,6 +90,7 @@ int
 wire_wait(struct wire *w, struct event_base *base, const struct timeval *tv,
     event_callback_fn cb, void *arg)
 {
+	debug_assert(w->fd == -1 && !is_pending(w));
 	evtimer_assign(&w->ev, base, cb, arg);
 	if (event_add(&w->ev, tv) == 0)
 		return 0;
@@ -110,8 +123,10 @@ wire_read(struct wire *w, void *buf, size_t size)
 {
 	ssize_t n;
 
+	debug_assert(size > 0);
 	if (!(w->flags & WIRE_READABLE))
 		return 0;
+	debug_assert(w->fd != -1);
 	do
 		n = recv(w->fd, buf, size, 0);
 	while (n == -1 && errno == EINTR);
@@ -151,6 +166,9 @@ wire_send(struct wire *w, const void *buf, size_t len, bool more)
 	int flags = more ? MSG_NOSIGNAL | MSG_MORE : MSG_NOSIGNAL;
 	ssize_t n;
 
+	debug_assert(w->fd != -1);
+	/* Nothing overtakes what waits. */
+	debug_assert(w->out == NULL || buf == w->out->data + w->out->pos);
 	if (w->flags & WIRE_BROKEN)
 		return 0;
 	if ((w->flags & (WIRE_SENT | WIRE_NODELAY)) == WIRE_SENT)
@@ -193,6 +211,8 @@ wire_keep(struct wire *w, const void *buf, size_t len)
 	struct wire_out *out = w->out;
 	size_t have, size;
 
+	debug_assert(out == NULL ||
+	    (out->pos <= out->len && out->len <= out->size));
 	if (out != NULL && out->len + len > out->size)
 		move_up(out);
 	have = out != NULL ? out->len : 0;
@@ -262,6 +282,7 @@ wire_drop(struct wire *w)
 void
 wire_shut(struct wire *w)
 {
+	debug_assert(w->fd != -1);
 	if (w->flags & WIRE_SHUT)
 		return;
 	w->flags |= WIRE_SHUT;
@@ -273,6 +294,7 @@ wire_reset(struct wire *w)
 {
 	static const struct linger linger = { .l_onoff = 1, .l_linger = 0 };
 
+	debug_assert(w->fd != -1);
 	(void)setsockopt(w->fd, SOL_SOCKET, SO_LINGER, &linger,
 	    sizeof(linger));
 }

@@ -70,7 +70,7 @@ void wire_open(struct wire *, int fd, bool nodelay, struct event_base *,
 int wire_watch(struct wire *, bool room, const struct timeval *timeout);
 /*
  * Where there is no socket: cb is called once, with EV_TIMEOUT, unless
- * wire_open() or wire_close() comes before. 0, or -1 and ENOMEM.
+ * wire_close() comes before. 0, or -1 and ENOMEM.
  */
 int wire_wait(struct wire *, struct event_base *, const struct timeval *,
     event_callback_fn cb, void *arg);

@@ -32,6 +32,7 @@ static void count(const struct conn *);
 void
 conn_finish(struct conn *c)
 {
+	debug_assert(conn_is_current(c));
 	if (c->state == CONN_HANDSHAKE && conn_serves(c)) {
 		/* OpenSSL sends no close_notify in the handshake. */
 		c->close.finish = CONN_FINISHES;
@@ -47,6 +48,7 @@ conn_finish(struct conn *c)
 void
 conn_end(struct conn *c)
 {
+	debug_assert(conn_is_current(c));
 	conn_finish(c);
 	conn_input_unwanted(c);
 }
@@ -54,6 +56,7 @@ conn_end(struct conn *c)
 void
 conn_abort(struct conn *c, enum close_reason reason)
 {
+	debug_assert(conn_is_current(c) && reason < CLOSE_REASON_COUNT);
 	if (c->state >= CONN_LINGER)
 		return;
 	conn_output_unhold(c);
@@ -65,6 +68,7 @@ conn_abort(struct conn *c, enum close_reason reason)
 void
 conn_close(struct conn *c, enum close_reason reason)
 {
+	debug_assert(conn_is_current(c) && reason < CLOSE_REASON_COUNT);
 	if (c->state < CONN_LINGER)
 		c->close.reason = (uint8_t)reason;
 	if (c->state != CONN_DEAD)
@@ -194,6 +198,7 @@ deliver_step(struct conn *c)
 void
 conn_delivered(struct conn *c)
 {
+	debug_assert(conn_is_current(c) && c->close.told != CONN_SERVED);
 	if (c->close.told == CONN_LOST)
 		c->close.told = CONN_DELIVERED;
 }
@@ -215,6 +220,7 @@ conn_release(struct conn *c)
 {
 	struct conn_hub *hub = c->hub;
 
+	debug_assert(conn_is_current(c) && c->state == CONN_DEAD);
 	conn_hang_up(c);
 	tell(c);
 	count(c);

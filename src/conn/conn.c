@@ -82,6 +82,7 @@ make(struct conn_hub *hub, const struct listener *listener, int fd,
 	c->client.sa.sa_family = sa->sa_family;
 	if (sa->sa_family != AF_UNIX && len <= sizeof(c->client))
 		memcpy(&c->client, sa, len);
+	wire_init(&c->wire);
 	wire_open(&c->wire, fd, has_nodelay(hub, fd, sa->sa_family),
 	    hub->conf.base, conn_event_cb, c);
 	TAILQ_INSERT_TAIL(&hub->conns, c, link);
@@ -239,6 +240,7 @@ step(struct conn *c)
 void
 conn_progress(struct conn *c)
 {
+	debug_assert(conn_is_current(c));
 	c->active = c->hub->now;
 }
 

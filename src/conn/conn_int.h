@@ -314,6 +314,13 @@ int conn_early_read(struct conn *);
 void conn_early_count(const struct conn *);
 void conn_early_give(struct conn *);
 
+/* The hub's buffers are this one's, from conn_enter() to conn_leave(). */
+static inline bool
+conn_is_current(const struct conn *c)
+{
+	return c->hub->current == c;
+}
+
 /* Nothing reaches the client any more. */
 static inline bool
 conn_gone(const struct conn *c)

@@ -69,7 +69,9 @@ conn_deadline_set(struct conn *c, int64_t at)
 	struct conn_deadlines *d = &c->hub->deadlines;
 	struct conn_deadline new = { at, c };
 
+	debug_assert(c->deadline == 0 || d->v[c->deadline].conn == c);
 	if (c->deadline == 0) {
+		debug_assert(d->n + 1 < d->size);
 		d->n++;
 		place(c->hub, d->n, new);
 	} else if (at < d->v[c->deadline].at) {
@@ -91,6 +93,7 @@ conn_deadline_remove(struct conn *c)
 
 	if ((i = c->deadline) == 0)
 		return;
+	debug_assert(d->v[i].conn == c);
 	c->deadline = 0;
 	if (i == d->n--)
 		return;

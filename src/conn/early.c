@@ -129,6 +129,7 @@ conn_early_give(struct conn *c)
 void
 conn_hold_early(struct conn *c)
 {
+	debug_assert(conn_is_current(c));
 	c->early.hold = true;
 }
 

@@ -150,6 +150,7 @@ fail(struct conn *c)
 void
 conn_begin(struct conn *c)
 {
+	debug_assert(!c->begun);
 	c->begun = true;
 	if (c->state == CONN_HANDSHAKE && c->listener->ops->begin != NULL)
 		c->listener->ops->begin(c);
@@ -164,6 +165,7 @@ complete(struct conn *c)
 		conn_begin(c);
 	if (c->state != CONN_HANDSHAKE)
 		return;
+	debug_assert(!conn_is_ready(c));
 	c->handshake_us = c->hub->now - c->started;
 	count(c);
 	conn_move(c, CONN_OPEN);

@@ -125,6 +125,7 @@ conn_hub_close(struct conn_hub *hub, enum close_reason reason)
 {
 	struct conn *c;
 
+	debug_assert(hub->current == NULL);
 	hub->closing = true;
 	while ((c = TAILQ_FIRST(&hub->conns)) != NULL) {
 		conn_enter(c);

@@ -31,6 +31,7 @@ conn_input(struct conn *c)
 	struct conn_hub *hub = c->hub;
 	size_t n;
 
+	debug_assert(conn_is_current(c) && hub->in_len == 0);
 	if (!may_receive(c))
 		return false;
 	free(c->input.rest);
@@ -113,6 +114,7 @@ conn_input_keep(struct conn *c)
 	if (rest == NULL && hub->in_len == 0)
 		return 0;
 	if (rest != NULL && hub->in_len > 0) {
+		debug_assert(hub->in + hub->in_len == rest->data + rest->len);
 		rest->pos = rest->len - hub->in_len;
 		return 0;
 	}
@@ -181,6 +183,7 @@ conn_pause(struct conn *c)
 {
 	uint32_t take = c->input.take / 4;
 
+	debug_assert(conn_is_current(c));
 	c->input.paused = true;
 	c->input.take = take > CONN_TAKE_MIN ? take : CONN_TAKE_MIN;
 }
@@ -188,5 +191,6 @@ conn_pause(struct conn *c)
 void
 conn_resume(struct conn *c)
 {
+	debug_assert(conn_is_current(c));
 	c->input.paused = false;
 }

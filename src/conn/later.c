@@ -90,6 +90,7 @@ again_cb(evutil_socket_t fd, short what, void *arg)
 void
 conn_recheck(struct conn *c)
 {
+	debug_assert(conn_is_current(c));
 	c->later.service = true;
 	recheck_put(c);
 }

@@ -32,6 +32,7 @@ conn_write(struct conn *c, const void *buf, size_t len)
 {
 	struct conn_hub *hub = c->hub;
 
+	debug_assert(conn_is_current(c));
 	if (c->close.reason == CLOSE_CLIENT_CLOSED)
 		conn_close_missed(c);
 	if (conn_gone(c) || c->state >= CONN_LINGER)
@@ -94,6 +95,7 @@ conn_write_hint(const struct conn *c)
 bool
 conn_has_room(struct conn *c)
 {
+	debug_assert(conn_is_current(c));
 	if (room(c))
 		return true;
 	c->output.want_room = true;
@@ -133,6 +135,7 @@ conn_output_put(struct conn *c, const void *buf, size_t len)
 {
 	struct conn_hub *hub = c->hub;
 
+	debug_assert(conn_is_current(c));
 	hub->only_tickets = false;
 	conn_output_unhold(c);
 	if (c->wire.out == NULL && hub->tx_len + len > CONN_TX_SIZE)
@@ -144,6 +147,7 @@ conn_output_put(struct conn *c, const void *buf, size_t len)
 			conn_close(c, CLOSE_NO_MEMORY);
 		return;
 	}
+	debug_assert(len <= CONN_TX_SIZE - hub->tx_len);
 	memcpy(hub->tx + hub->tx_len, buf, len);
 	hub->tx_len += len;
 }
@@ -154,6 +158,7 @@ conn_output_flush(struct conn *c)
 	struct conn_hub *hub = c->hub;
 	size_t len, n;
 
+	debug_assert(conn_is_current(c));
 	if (can_wait(c))
 		hold(c);
 	if ((len = hub->tx_len) > 0) {
@@ -185,6 +190,7 @@ hold(struct conn *c)
 	struct conn_hub *hub = c->hub;
 	struct conn_rest *held;
 
+	debug_assert(c->output.held == NULL);
 	if ((held = malloc(sizeof(*held) + hub->tx_len)) == NULL)
 		return;
 	held->pos = 0;
@@ -203,6 +209,7 @@ conn_output_unhold(struct conn *c)
 
 	if (held == NULL)
 		return;
+	debug_assert(conn_is_current(c) && hub->tx_len == 0);
 	hub->tx_len = held->len;
 	memcpy(hub->tx, held->data, held->len);
 	free(held);

@@ -122,6 +122,7 @@ conn_deliver(struct conn *c, const uint8_t *buf, size_t len)
 {
 	const struct conn_ops *ops = c->listener->ops;
 
+	debug_assert(conn_is_current(c) && len > 0);
 	conn_input_count(c, len);
 	if ((conn_serves(c) || conn_delivers(c)) && !c->input.discard &&
 	    ops->data != NULL)

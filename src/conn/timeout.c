@@ -17,6 +17,7 @@ static enum close_reason current(const struct conn *, int64_t *);
 void
 conn_rest(struct conn *c, int64_t ms)
 {
+	debug_assert(conn_is_current(c) && ms > 0);
 	c->rest_ms = ms < UINT32_MAX ? (uint32_t)ms : UINT32_MAX;
 }
 

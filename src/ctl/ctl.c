@@ -128,6 +128,7 @@ ctl_alloc(struct event_base *base, const struct ctl_options *opts,
 	struct ctl *ctl;
 	int64_t ms;
 
+	debug_assert(view != NULL);
 	ctl = xcalloc(1, sizeof(*ctl));
 	LIST_INIT(&ctl->clients);
 	ctl->base = base;
@@ -154,6 +155,7 @@ ctl_hand_on(const struct ctl *ctl, struct ctl_handed *handed)
 int
 ctl_change(struct ctl *ctl, const struct ctl_options *opts, struct err *err)
 {
+	debug_assert(ctl->fd != -1 && opts->path != NULL);
 	if (strcmp(ctl->path, opts->path) != 0)
 		return listener_open(ctl, opts, err);
 	if (path_is_ours(ctl) && chmod(ctl->path, (mode_t)opts->mode) == 0)
@@ -349,6 +351,7 @@ client_new(struct ctl *ctl, int fd)
 static void
 client_free(struct ctl_client *c)
 {
+	debug_assert(c->ctl->nclients > 0);
 	LIST_REMOVE(c, entry);
 	c->ctl->nclients--;
 	if (c->readable != NULL)
@@ -398,6 +401,7 @@ ctl_order_begun(struct ctl *ctl, enum ctl_order order)
 {
 	struct ctl_client *c;
 
+	debug_assert(order < CTL_ORDER_COUNT);
 	if (ctl == NULL)
 		return;
 	LIST_FOREACH(c, &ctl->clients, entry)
@@ -412,6 +416,8 @@ ctl_order_verdict(struct ctl *ctl, enum ctl_order order, bool done,
 {
 	struct ctl_client *c, *next;
 
+	debug_assert(order < CTL_ORDER_COUNT);
+	debug_assert(!done || text[strlen(text) - 1] == '\n');
 	if (ctl == NULL)
 		return;
 	for (c = LIST_FIRST(&ctl->clients); c != NULL; c = next) {
@@ -488,6 +494,7 @@ client_writable_cb(evutil_socket_t fd, short what, void *arg)
 	ssize_t n;
 
 	c = arg;
+	debug_assert(c->answer != NULL && c->sent < c->len);
 	n = send(fd, c->answer + c->sent, c->len - c->sent, MSG_NOSIGNAL);
 	if (n == -1 && (errno == EAGAIN || errno == EINTR))
 		return;

@@ -49,6 +49,7 @@ ctl_order_find(const char *request, size_t len)
 const char *
 ctl_order_text(enum ctl_order order)
 {
+	debug_assert(order < CTL_ORDER_COUNT);
 	return orders[order].text;
 }
 

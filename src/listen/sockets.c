@@ -59,6 +59,7 @@ sockets_get(struct bound_list *list, const struct conf *conf,
 	struct bound *b;
 	size_t n;
 
+	debug_assert(conf->workers > 0);
 	b = bound_find(list, &address->addr);
 	if (b == NULL) {
 		b = xcalloc(1, sizeof(*b));
@@ -89,6 +90,7 @@ sockets_listen(struct bound_list *list, struct err *err)
 	TAILQ_FOREACH(b, list, entry) {
 		if (!b->wanted_now)
 			continue;
+		debug_assert(b->listen != NULL && b->nfds > 0);
 		if (addr_is_unix(&b->wanted) && !b->activated &&
 		    socket_file_mode(&b->file, &b->wanted,
 		    b->listen->unix_mode) == -1) {
@@ -132,6 +134,7 @@ sockets_commit(struct bound_list *list)
 			bound_free(list, b);
 			continue;
 		}
+		debug_assert(b->listen != NULL && b->served <= b->nfds);
 		if (b->served == 0)
 			log_notice("listening on %s (listener \"%s\")",
 			    b->text, b->listen->name);
@@ -161,6 +164,7 @@ sockets_forget(struct bound *b, size_t keep)
 {
 	size_t i;
 
+	debug_assert(keep <= b->nfds);
 	for (i = keep; i < b->nfds; i++)
 		close(b->fds[i]);
 }
@@ -181,6 +185,7 @@ sockets_adopt(struct bound_list *list, const char *text,
 	struct bound *b = xcalloc(1, sizeof(*b));
 	struct err err;
 
+	debug_assert(n > 0);
 	(void)addr_parse(text, &b->wanted, NULL, &err);
 	(void)bound_name(b, fds[0]);
 	b->shared = kind != SOCKETS_EACH;

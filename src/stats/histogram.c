@@ -9,6 +9,7 @@ histogram_bound(unsigned bucket)
 {
 	uint64_t power;
 
+	debug_assert(bucket < HISTOGRAM_BUCKETS);
 	if (bucket == 0)
 		return UINT64_C(1) << HISTOGRAM_FIRST;
 	if (bucket >= HISTOGRAM_BOUNDS)

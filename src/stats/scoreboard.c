@@ -274,6 +274,7 @@ scoreboard_keep(struct scoreboard *sb, unsigned number, unsigned worker)
 unsigned
 scoreboard_slot_number(const struct scoreboard *sb, const struct slot *s)
 {
+	debug_assert(s >= sb->slots && s < sb->slots + sb->nslots);
 	return (unsigned)(s - sb->slots);
 }
 
@@ -283,6 +284,7 @@ scoreboard_release(struct scoreboard *sb, struct slot *s)
 	struct owner *o = &sb->owners[scoreboard_slot_number(sb, s)];
 	struct retired *r = &sb->retired[o->worker];
 
+	debug_assert(o->in_use && o->worker < sb->nworkers);
 	slot_settle(s);
 	move(r->metrics, s->metrics, METRIC_COUNT);
 	move(r->closes, s->closes, CLOSE_REASON_COUNT);

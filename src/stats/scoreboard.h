@@ -134,6 +134,7 @@ slot_add(struct slot *s, enum metric m, uint64_t n)
 {
 	uint64_t v;
 
+	debug_assert(m < METRIC_COUNT);
 	v = atomic_load_explicit(&s->metrics[m], memory_order_relaxed);
 	atomic_store_explicit(&s->metrics[m], v + n, memory_order_relaxed);
 }
@@ -144,6 +145,7 @@ slot_close(struct slot *s, enum close_reason reason)
 {
 	uint64_t v;
 
+	debug_assert(reason < CLOSE_REASON_COUNT);
 	v = atomic_load_explicit(&s->closes[reason], memory_order_relaxed);
 	atomic_store_explicit(&s->closes[reason], v + 1, memory_order_relaxed);
 	slot_add(s, METRIC_CLOSED, 1);
@@ -155,6 +157,7 @@ slot_failure(struct slot *s, enum handshake_failure f)
 {
 	uint64_t v;
 
+	debug_assert(f < HANDSHAKE_FAILURE_COUNT);
 	v = atomic_load_explicit(&s->failures[f], memory_order_relaxed);
 	atomic_store_explicit(&s->failures[f], v + 1, memory_order_relaxed);
 	slot_add(s, METRIC_HANDSHAKES_FAILED, 1);

@@ -107,6 +107,13 @@ tlsc_since_epoch(const struct tlsc_store *store, int64_t when)
 	return when < UINT32_MAX ? (uint32_t)when : UINT32_MAX;
 }
 
+/* How far an operation has got into a shard. */
+enum tlsc_hold {
+	TLSC_OUTSIDE,
+	TLSC_LOCKED,   /* tlsc_shard_lock() */
+	TLSC_CHANGING, /* tlsc_shard_begin() */
+};
+
 /* One shard as an operation sees it. */
 struct tlsc_shard {
 	struct tlsc_store *store;
@@ -114,9 +121,19 @@ struct tlsc_shard {
 	_Atomic uint32_t *slots;
 	unsigned char *ring;
 	uint32_t number;
+	enum tlsc_hold hold; /* tlsc_shard_hold() */
 	/* Copies of the shared ones, between ring_load and ring_save. */
 	uint32_t head, tail, used;
 };
+
+/* Noted for debug_assert() alone. */
+static inline void
+tlsc_shard_hold(struct tlsc_shard *shard, enum tlsc_hold hold)
+{
+#ifdef TLSHERD_DEBUG
+	shard->hold = hold;
+#endif
+}
 
 /* An entry as it was found: copied out of the segment and checked. */
 struct tlsc_place {

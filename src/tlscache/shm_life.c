@@ -183,6 +183,7 @@ tlsc_shard_at(struct tlsc_store *store, uint32_t number)
 	unsigned char *base = store->segment.base, *p;
 	struct tlsc_shard shard;
 
+	debug_assert(number < header->shards);
 	p = base + TLSC_HEADS_OFFSET +
 	    number * sizeof(struct tlsc_shard_head);
 	shard.store = store;
@@ -191,6 +192,7 @@ tlsc_shard_at(struct tlsc_store *store, uint32_t number)
 	p = base + shards_offset(header) + number * shard_size(header);
 	shard.slots = (_Atomic uint32_t *)(void *)p;
 	shard.ring = p + header->buckets * TLSC_BUCKET * sizeof(uint32_t);
+	tlsc_shard_hold(&shard, TLSC_OUTSIDE);
 	shard.head = shard.tail = shard.used = 0;
 	return shard;
 }

@@ -28,6 +28,7 @@ tlsc_shard_lock(struct tlsc_shard *shard)
 	pthread_mutex_t *lock = &shard->shared->lock;
 	int error, tries = *stuck != 0 ? TRIES_STUCK : TRIES;
 
+	debug_assert(shard->hold == TLSC_OUTSIDE);
 	while ((error = pthread_mutex_trylock(lock)) == EBUSY && --tries > 0)
 		cpu_relax();
 	if (error == EBUSY && *stuck == 0)
@@ -38,6 +39,7 @@ tlsc_shard_lock(struct tlsc_shard *shard)
 		return TLSCACHE_E_BUSY;
 	}
 	*stuck = 0;
+	tlsc_shard_hold(shard, TLSC_LOCKED);
 	if (error == EOWNERDEAD)
 		shard_recover(shard);
 	TLSC_FAULT(LOCKED);
@@ -78,6 +80,8 @@ lock_wait(pthread_mutex_t *lock)
 void
 tlsc_shard_unlock(struct tlsc_shard *shard)
 {
+	debug_assert(shard->hold == TLSC_LOCKED);
+	tlsc_shard_hold(shard, TLSC_OUTSIDE);
 	TLSC_FAULT(UNLOCKING);
 	(void)pthread_mutex_unlock(&shard->shared->lock);
 	TLSC_FAULT(UNLOCKED);
@@ -102,6 +106,7 @@ shard_recover(struct tlsc_shard *shard)
 	TLSC_FAULT(RECOVER);
 	seq = atomic_load_explicit(&shard->shared->seq, memory_order_relaxed);
 	if ((seq & 1) != 0) {
+		tlsc_shard_hold(shard, TLSC_CHANGING); /* as it was left */
 		tlsc_shard_empty(shard);
 		tlsc_shard_ring_save(shard);
 		TLSC_FAULT(EMPTIED);
@@ -109,6 +114,7 @@ shard_recover(struct tlsc_shard *shard)
 		atomic_signal_fence(memory_order_seq_cst);
 		atomic_store_explicit(&shard->shared->seq, seq + 1,
 		    memory_order_relaxed);
+		tlsc_shard_hold(shard, TLSC_LOCKED);
 	}
 	TLSC_FAULT(RECOVERED);
 	tlsc_count(shard, TLSC_COUNT_lock_recoveries, 1);
@@ -120,6 +126,8 @@ tlsc_shard_begin(struct tlsc_shard *shard)
 {
 	uint32_t seq;
 
+	debug_assert(shard->hold == TLSC_LOCKED);
+	tlsc_shard_hold(shard, TLSC_CHANGING);
 	seq = atomic_load_explicit(&shard->shared->seq, memory_order_relaxed);
 	atomic_store_explicit(&shard->shared->seq, seq | 1,
 	    memory_order_relaxed);
@@ -132,6 +140,8 @@ tlsc_shard_end(struct tlsc_shard *shard)
 {
 	uint32_t seq;
 
+	debug_assert(shard->hold == TLSC_CHANGING);
+	tlsc_shard_hold(shard, TLSC_LOCKED);
 	TLSC_FAULT(ENDING);
 	atomic_signal_fence(memory_order_seq_cst);
 	seq = atomic_load_explicit(&shard->shared->seq, memory_order_relaxed);

@@ -21,6 +21,7 @@ tlsc_shard_place(const struct tlsc_shard *shard, uint32_t at,
 	uint32_t left, ring = shard->store->geometry.ring, rest;
 	struct tlsc_entry *entry = &place->entry;
 
+	debug_assert(shard->hold != TLSC_OUTSIDE);
 	if (at >= ring || at % TLSC_UNIT != 0)
 		return false;
 	left = ring - at;
@@ -53,6 +54,7 @@ void
 tlsc_shard_set_flag(struct tlsc_shard *shard, struct tlsc_place *place,
     uint8_t flag)
 {
+	debug_assert(shard->hold != TLSC_OUTSIDE);
 	if ((place->entry.flags & flag) != 0)
 		return;
 	place->entry.flags |= flag;
@@ -66,6 +68,7 @@ tlsc_shard_fetched(struct tlsc_shard *shard, struct tlsc_place *place)
 {
 	uint8_t again = TLSC_ONCE | TLSC_FETCHED;
 
+	debug_assert(shard->hold != TLSC_OUTSIDE);
 	if ((place->entry.flags & again) != again) {
 		tlsc_shard_set_flag(shard, place, TLSC_FETCHED);
 		return;
@@ -109,6 +112,7 @@ tlsc_shard_ring_load(struct tlsc_shard *shard)
 void
 tlsc_shard_ring_save(const struct tlsc_shard *shard)
 {
+	debug_assert(shard->hold == TLSC_CHANGING);
 	atomic_store_explicit(&shard->shared->head, shard->head,
 	    memory_order_relaxed);
 	atomic_store_explicit(&shard->shared->tail, shard->tail,
@@ -130,6 +134,7 @@ tlsc_shard_empty(struct tlsc_shard *shard)
 	const struct tlsc_header *header = &shard->store->geometry;
 	uint32_t i;
 
+	debug_assert(shard->hold == TLSC_CHANGING);
 	for (i = 0; i < header->buckets * TLSC_BUCKET; i++)
 		atomic_store_explicit(&shard->slots[i], 0,
 		    memory_order_relaxed);

@@ -33,6 +33,7 @@ tlsc_shard_expire_tail(struct tlsc_shard *shard, uint32_t now)
 	unsigned chances = 0;
 	int i;
 
+	debug_assert(shard->hold == TLSC_CHANGING);
 	for (i = 0; i < EXPIRE_AT_TAIL && shard->used > 0; i++) {
 		if (!tlsc_shard_place(shard, shard->tail, &place)) {
 			tlsc_shard_corrupt(shard);
@@ -56,6 +57,8 @@ tlsc_shard_room(struct tlsc_shard *shard, uint32_t need, uint32_t now)
 	unsigned chances = CHANCES;
 	struct tlsc_place place;
 
+	debug_assert(shard->hold == TLSC_CHANGING);
+	debug_assert(need > 0 && need <= ring && need % TLSC_UNIT == 0);
 	for (;;) {
 		if (shard->used == 0)
 			shard->head = shard->tail = 0;
@@ -184,6 +187,9 @@ tlsc_shard_append(struct tlsc_shard *shard, const struct tlsc_entry *entry,
 	struct tlsc_place place;
 	_Atomic uint32_t *slot;
 
+	debug_assert(shard->hold == TLSC_CHANGING);
+	debug_assert(size <= shard->store->geometry.ring - shard->head);
+	debug_assert(sizeof(*entry) + id.len + len <= size);
 	memcpy(p + sizeof(*entry), id.bytes, id.len);
 	if (len > 0)
 		memcpy(p + sizeof(*entry) + id.len, data, len);
@@ -219,6 +225,7 @@ void
 tlsc_shard_drop(struct tlsc_shard *shard, _Atomic uint32_t *slot,
     const struct tlsc_place *place)
 {
+	debug_assert(shard->hold == TLSC_CHANGING);
 	if (slot != NULL)
 		atomic_store_explicit(slot, 0, memory_order_relaxed);
 	TLSC_FAULT(UNLINKED);

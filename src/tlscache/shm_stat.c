@@ -41,6 +41,7 @@ tlsc_level(struct tlsc_shard *shard, enum tlsc_counter which, uint64_t n)
 {
 	_Atomic uint64_t *counter = &shard->shared->counter[which];
 
+	debug_assert(shard->hold != TLSC_OUTSIDE && which < TLSC_COUNTERS);
 	atomic_store_explicit(counter, counter_get(counter) + n,
 	    memory_order_relaxed);
 }
@@ -95,6 +96,7 @@ tlsc_count_carry(struct tlsc_store *to, struct tlsc_shard *shard)
 	struct tlsc_store *from = shard->store;
 	int i;
 
+	debug_assert(shard->hold == TLSC_CHANGING);
 	for (i = 0; i < TLSC_COUNTERS; i++) {
 		_Atomic uint64_t *counter = &shard->shared->counter[i];
 

@@ -229,6 +229,7 @@ item_fill(struct tlsc_store *store, struct item *item, int64_t expires,
 	size_t size = sizeof(*entry) + item->id.len + item->len;
 	size_t units = (size + TLSC_UNIT - 1) / TLSC_UNIT;
 
+	debug_assert(item->len <= TLSCACHE_DATA_MAX);
 	item->hash = id_hash(store, item->id);
 	entry->units = (uint16_t)units;
 	entry->idlen = (uint8_t)item->id.len;
@@ -433,5 +434,6 @@ enter_ready(struct tlsc_store *store, struct tlsc_shard *shard, uint64_t hash)
 static uint64_t
 id_hash(const struct tlsc_store *store, struct tlsc_id id)
 {
+	debug_assert(id.len > 0 && id.len <= TLSCACHE_ID_MAX);
 	return tlsc_hash(&store->geometry.key, id.bytes, id.len);
 }

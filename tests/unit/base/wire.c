@@ -424,6 +424,21 @@ START_TEST(timers)
 }
 END_TEST
 
+#ifdef TLSHERD_DEBUG
+START_TEST(overtaken)
+{
+	ck_assert_int_eq(wire_keep(&w.wire, "a", 1), 0);
+	(void)wire_send(&w.wire, "b", 1, false);
+}
+END_TEST
+
+START_TEST(opened_twice)
+{
+	wire_open(&w.wire, w.fd, false, w.base, heard, NULL);
+}
+END_TEST
+#endif
+
 Suite *
 wire_suite(void)
 {
@@ -446,5 +461,14 @@ wire_suite(void)
 	tcase_add_loop_test(tc, closing, 0, 2);
 	tcase_add_test(tc, timers);
 	suite_add_tcase(suite, tc);
+
+#ifdef TLSHERD_DEBUG
+	tc = tcase_create("wire-mistakes");
+	tcase_set_tags(tc, "fork");
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_test_raise_signal(tc, overtaken, SIGABRT);
+	tcase_add_test_raise_signal(tc, opened_twice, SIGABRT);
+	suite_add_tcase(suite, tc);
+#endif
 	return suite;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "config.h"
 
+#include <signal.h>
 #include <string.h>
 
 #include "conn/conn_int.h"
@@ -230,6 +231,7 @@ START_TEST(held_up)
 	c = the_conn();
 	wait_for(c->wire.flags & WIRE_SHUT);
 	ck_assert_int_eq(conn_timeout_at(c) - c->active, shutdown * 1000);
+	conn_enter(c);
 	conn_pause(c);
 	ck_assert_int_eq(conn_timeout_at(c) - c->active, idle * 1000);
 	conn_resume(c);
@@ -237,6 +239,7 @@ START_TEST(held_up)
 	conn_pause(c);
 	conn_end(c);
 	ck_assert_int_eq(conn_timeout_at(c) - c->close.since, shutdown * 1000);
+	conn_leave(c);
 }
 END_TEST
 
@@ -368,6 +371,26 @@ START_TEST(slow_reader)
 }
 END_TEST
 
+#ifdef TLSHERD_DEBUG
+/* What it wrote would go to whoever has the hub's buffers. */
+START_TEST(write_between_events)
+{
+	world_open(&record_ops);
+	(void)client_connect(NULL);
+	conn_write(the_conn(), "x", 1);
+}
+END_TEST
+
+START_TEST(delivered_without_lost)
+{
+	world_open(&record_ops);
+	(void)client_connect(NULL);
+	conn_enter(the_conn());
+	conn_delivered(the_conn());
+}
+END_TEST
+#endif
+
 Suite *
 close_suite(void)
 {
@@ -389,5 +412,13 @@ close_suite(void)
 	tcase_add_test(tc, drain);
 	tcase_add_loop_test(tc, close_between_turns, 0, 2);
 	suite_add_tcase(s, tc);
+
+#ifdef TLSHERD_DEBUG
+	tc = world_tcase("close-mistakes");
+	tcase_set_tags(tc, "fork");
+	tcase_add_test_raise_signal(tc, write_between_events, SIGABRT);
+	tcase_add_test_raise_signal(tc, delivered_without_lost, SIGABRT);
+	suite_add_tcase(s, tc);
+#endif
 	return s;
 }

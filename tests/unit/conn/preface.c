@@ -225,6 +225,10 @@ preface_suite(void)
 	tcase_add_test(tc, reset);
 	tcase_add_test(tc, stopped);
 	tcase_add_test(tc, none);
+	suite_add_tcase(suite, tc);
+
+	tc = world_tcase("preface-mistakes");
+	tcase_set_tags(tc, "fork");
 	tcase_add_test_raise_signal(tc, illegal_move, SIGABRT);
 	suite_add_tcase(suite, tc);
 	return suite;

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -341,6 +342,23 @@ START_TEST(test_adopt_unsealed)
 END_TEST
 #endif
 
+#ifdef TLSHERD_DEBUG
+START_TEST(test_release_twice)
+{
+	struct slot *s = scoreboard_take(sb, 1);
+
+	scoreboard_release(sb, s);
+	scoreboard_release(sb, s);
+}
+END_TEST
+
+START_TEST(test_no_such_reason)
+{
+	slot_close(scoreboard_take(sb, 1), CLOSE_REASON_COUNT);
+}
+END_TEST
+#endif
+
 Suite *
 scoreboard_suite(void)
 {
@@ -368,5 +386,14 @@ scoreboard_suite(void)
 	tcase_add_test(tc, test_adopt_unsealed);
 #endif
 	suite_add_tcase(s, tc);
+
+#ifdef TLSHERD_DEBUG
+	tc = tcase_create("mistakes");
+	tcase_set_tags(tc, "fork");
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_test_raise_signal(tc, test_release_twice, SIGABRT);
+	tcase_add_test_raise_signal(tc, test_no_such_reason, SIGABRT);
+	suite_add_tcase(s, tc);
+#endif
 	return s;
 }

@@ -113,12 +113,14 @@ START_TEST(one_byte_of_each_entry)
 
 	for (i = 0; i < store->geometry.shards; i++) {
 		shard = tlsc_shard_at(store, i);
+		ck_assert_int_eq(tlsc_shard_lock(&shard), TLSCACHE_OK);
 		for (k = 0; k < store->geometry.buckets * TLSC_BUCKET; k++)
 			if (tlsc_slot_place(&shard.slots[k], &at) &&
 			    tlsc_shard_place(&shard, at, &place))
 				shard.ring[at + load_random(&seed) %
 				    place.size] ^= (unsigned char)(1 <<
 				    load_random(&seed) % 8);
+		tlsc_shard_unlock(&shard);
 	}
 	goes_on(seed);
 	tlsc_store_stat(store, &stat);

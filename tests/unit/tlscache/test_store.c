@@ -7,6 +7,7 @@
 
 #include <sys/wait.h>
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -609,6 +610,27 @@ START_TEST(agrees_with_a_model)
 }
 END_TEST
 
+#ifdef TLSHERD_DEBUG
+/* With nothing but a handle, and with a change that is left unfinished. */
+START_TEST(change_without_the_lock)
+{
+	struct tlsc_shard shard = tlsc_shard_at(store, 0);
+
+	tlsc_shard_begin(&shard);
+}
+END_TEST
+
+START_TEST(unlock_within_a_change)
+{
+	struct tlsc_shard shard = tlsc_shard_at(store, 0);
+
+	ck_assert_int_eq(tlsc_shard_lock(&shard), TLSCACHE_OK);
+	tlsc_shard_begin(&shard);
+	tlsc_shard_unlock(&shard);
+}
+END_TEST
+#endif
+
 Suite *
 store_suite(void)
 {
@@ -643,6 +665,15 @@ store_suite(void)
 	tcase_add_loop_test(tc, random_histories, 0, 12);
 	tcase_add_loop_test(tc, agrees_with_a_model, 0, 4);
 	suite_add_tcase(suite, tc);
+
+#ifdef TLSHERD_DEBUG
+	tc = tcase_create("store-mistakes");
+	tcase_set_tags(tc, "fork");
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_test_raise_signal(tc, change_without_the_lock, SIGABRT);
+	tcase_add_test_raise_signal(tc, unlock_within_a_change, SIGABRT);
+	suite_add_tcase(suite, tc);
+#endif
 
 	tc = tcase_create("store-refused");
 	tcase_add_test(tc, sizes_that_cannot_be);
