@@ -172,10 +172,12 @@ sockets_forget(struct bound *b, size_t keep)
 void
 sockets_close(struct bound_list *list)
 {
-	struct bound *b;
+	struct bound *b, *next;
 
-	while ((b = TAILQ_FIRST(list)) != NULL)
+	for (b = TAILQ_FIRST(list); b != NULL; b = next) {
+		next = TAILQ_NEXT(b, entry);
 		bound_free(list, b);
+	}
 }
 
 void
@@ -204,6 +206,7 @@ sockets_fit(const char *text, int fd)
 	struct bound b;
 	struct err err;
 
+	memset(&b, 0, sizeof(b));
 	return addr_parse(text, &b.wanted, NULL, &err) == 0 &&
 	    !addr_is_unknown(&b.wanted) && bound_name(&b, fd) == 0;
 }
