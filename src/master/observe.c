@@ -23,6 +23,7 @@
 
 static const char ending[] = "tlsherd is finishing";
 
+static int signal_of(enum ctl_order);
 static const char *order_cb(void *, enum ctl_order);
 static struct ctl_options options_of(const struct conf *);
 static void view_cb(void *, struct ctl_view *);
@@ -47,22 +48,34 @@ observe_open(struct master *m, const struct conf *conf, struct err *err)
 }
 
 /* An order is what the signal is that has always been there for it. */
+static int
+signal_of(enum ctl_order order)
+{
+	switch (order) {
+	case CTL_ORDER_RELOAD:
+		return SIGHUP;
+	case CTL_ORDER_UPGRADE:
+		return SIGUSR2;
+	case CTL_ORDER_REOPEN:
+		return SIGUSR1;
+	case CTL_ORDER_FINISH:
+		return SIGQUIT;
+	case CTL_ORDER_STOP:
+	case CTL_ORDER_COUNT:
+		break;
+	}
+	return SIGTERM;
+}
+
 static const char *
 order_cb(void *arg, enum ctl_order order)
 {
-	static const int signals[] = {
-		[CTL_ORDER_RELOAD] = SIGHUP,
-		[CTL_ORDER_UPGRADE] = SIGUSR2,
-		[CTL_ORDER_REOPEN] = SIGUSR1,
-		[CTL_ORDER_FINISH] = SIGQUIT,
-		[CTL_ORDER_STOP] = SIGTERM,
-	};
 	struct master *m = arg;
 
 	if (m->state >= MASTER_FINISHING && (order == CTL_ORDER_RELOAD ||
 		order == CTL_ORDER_UPGRADE))
 		return ending;
-	note_signal(m, signals[order]);
+	note_signal(m, signal_of(order));
 	return NULL;
 }
 
