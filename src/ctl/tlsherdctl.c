@@ -67,7 +67,9 @@ static char *socket_path(const struct options *);
 static size_t ask(const char *, const struct options *, char **);
 static int socket_connect(const char *, bool);
 static void request_send(int, const struct options *);
-static int upgrade_follow(const char *);
+static unsigned long generation(const char *);
+static int upgrade(const char *, const struct options *);
+static int upgrade_follow(const char *, unsigned long);
 static size_t answer_read(int, char **);
 static int answer_print(const char *, size_t);
 
@@ -81,12 +83,13 @@ main(int argc, char **argv)
 
 	options_parse(&opts, argc, argv);
 	path = socket_path(&opts);
-	len = ask(path, &opts, &answer);
-	if (len == 0 && strcmp(opts.command->name, "upgrade") == 0)
-		rc = upgrade_follow(path);
-	else
+	if (strcmp(opts.command->name, "upgrade") == 0) {
+		rc = upgrade(path, &opts);
+	} else {
+		len = ask(path, &opts, &answer);
 		rc = answer_print(answer, len);
-	free(answer);
+		free(answer);
+	}
 	free(path);
 	return rc;
 }
@@ -105,29 +108,63 @@ ask(const char *path, const struct options *opts, char **answer)
 	return len;
 }
 
+static const struct options for_status = {
+	.command = &commands[0], .json = true
+};
+
+/* That serves, by an answer of status; 0: it does not say. */
+static unsigned long
+generation(const char *answer)
+{
+	static const char key[] = "\"generation\":";
+	const char *p = strstr(answer, key);
+
+	return p != NULL ? strtoul(p + strlen(key), NULL, 10) : 0;
+}
+
+static int
+upgrade(const char *path, const struct options *opts)
+{
+	unsigned long before;
+	char *answer;
+	size_t len;
+	int rc;
+
+	(void)ask(path, &for_status, &answer);
+	before = generation(answer);
+	free(answer);
+	len = ask(path, opts, &answer);
+	rc = len == 0 ? upgrade_follow(path, before) :
+	    answer_print(answer, len);
+	free(answer);
+	return rc;
+}
+
 /*
  * The program that has taken over does not know our connection, and has no
- * verdict on a reload before it has one on its own start.
+ * verdict on a reload before it has one on its own start. A connection can end
+ * for another reason, with the program before still there and its verdict on a
+ * reload long ago: so there must be another generation as well.
  */
 static int
-upgrade_follow(const char *path)
+upgrade_follow(const char *path, unsigned long before)
 {
 	static const struct timespec pause = {
 		.tv_nsec = ASK_EVERY_MS * 1000000L
 	};
-	const struct options opts = { .command = &commands[0], .json = true };
 	char *answer, *failed;
 	bool done;
 	int i;
 
 	for (i = 0; i < ORDER_PATIENCE * 1000 / ASK_EVERY_MS; i++) {
 		nanosleep(&pause, NULL);
-		(void)ask(path, &opts, &answer);
+		(void)ask(path, &for_status, &answer);
 		failed = strstr(answer, "\"reload_verdict\":\"failed\"");
 		if (failed != NULL)
 			errx(CTL_FAILED, "the upgrade is not finished; "
 			    "tlsherdctl status says why");
-		done = strstr(answer, "\"reload_verdict\":\"ok\"") != NULL;
+		done = generation(answer) > before &&
+		    strstr(answer, "\"reload_verdict\":\"ok\"") != NULL;
 		free(answer);
 		if (done) {
 			puts("upgraded");

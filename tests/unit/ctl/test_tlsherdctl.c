@@ -149,6 +149,32 @@ answer(const char *request, const char *bytes, size_t len)
 
 #define BYTES(s) s, sizeof(s) - 1
 
+/* A connection that ends is no upgrade: the next generation is. */
+START_TEST(upgrade)
+{
+	const char *const args[] = { "-s", "@", "upgrade", NULL };
+	static const char ask[] = "tlsherdctl/1 status json\n";
+	static const char old[] = "{\"generation\":9,"
+	    "\"reload_verdict\":\"ok\"}";
+	static const char none[] = "{\"generation\":9,"
+	    "\"reload_verdict\":null}";
+	static const char new[] = "{\"generation\":10,"
+	    "\"reload_verdict\":\"ok\"}";
+	pid_t pid;
+
+	listen_on_path();
+	pid = start(args);
+	answer(ask, old, strlen(old));
+	answer("tlsherdctl/1 upgrade plain\n", "", 0);
+	answer(ask, old, strlen(old));
+	answer(ask, none, strlen(none));
+	answer(ask, new, strlen(new));
+	ck_assert_int_eq(finish(pid), 0);
+	ck_assert_str_eq(out, "upgraded\n");
+	ck_assert_str_eq(diag, "");
+}
+END_TEST
+
 static const struct {
 	const char *bytes;
 	size_t len;
@@ -390,6 +416,7 @@ main(void)
 	tcase_add_loop_test(tc, asked, 0,
 	    sizeof(requests) / sizeof(requests[0]));
 	tcase_add_loop_test(tc, called, 0, sizeof(calls) / sizeof(calls[0]));
+	tcase_add_test(tc, upgrade);
 	tcase_add_test(tc, stale_socket);
 	tcase_add_test(tc, path_too_long);
 	tcase_add_test(tc, socket_of_configuration);
