@@ -220,6 +220,7 @@ poke_slot(struct segment *s, struct input *in)
 	_Atomic uint32_t *slot;
 	struct tlsc_place place;
 
+	tlsc_shard_hold(&shard, TLSC_LOCKED); /* who attacks takes no lock */
 	slot = tlsc_shard_find(&shard, hash, id, &place);
 	if (slot == NULL)
 		slot = tlsc_shard_slot_free(&shard, hash);
@@ -238,6 +239,7 @@ poke_entry(struct segment *s, struct input *in, bool seal)
 	unsigned char *p;
 	size_t at;
 
+	tlsc_shard_hold(&shard, TLSC_LOCKED);
 	if (tlsc_shard_find(&shard, hash, id, &place) == NULL)
 		return;
 	p = shard.ring + place.at;
