@@ -166,7 +166,7 @@ ctl_order_verdict(struct ctl *ctl, enum ctl_order order, bool done,
 	struct ctl_client *c, *next;
 
 	debug_assert(order < CTL_ORDER_COUNT);
-	debug_assert(!done || text[strlen(text) - 1] == '\n');
+	debug_assert(!done || *text == '\0' || text[strlen(text) - 1] == '\n');
 	if (ctl == NULL)
 		return;
 	for (c = LIST_FIRST(&ctl->clients); c != NULL; c = next) {

@@ -134,7 +134,10 @@ shape_suite(void)
 
 	tcase_add_loop_test(tc, refused, 0, COUNT(rows));
 	tcase_add_test(tc, each_section_anew);
-	tcase_set_timeout(tc, 30);
+	suite_add_tcase(suite, tc);
+	tc = test_case("many");
+	tcase_set_tags(tc, "slow");
+	tcase_set_timeout(tc, 300);
 	tcase_add_test(tc, many_sections);
 	suite_add_tcase(suite, tc);
 	return suite;
