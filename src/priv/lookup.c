@@ -223,6 +223,7 @@ ask_ids(const struct priv_account *account, int fd)
 	a.u.ids.uid = ids.uid;
 	a.u.ids.gid = ids.gid;
 	say(fd, &a);
+	free(ids.groups);
 }
 
 static void

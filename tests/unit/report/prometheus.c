@@ -61,6 +61,7 @@ teardown(void)
 {
 	scoreboard_free(board);
 	free(text);
+	text = NULL;
 }
 
 static void
