@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -68,10 +69,12 @@ address(const char *name, struct sockaddr_un *un, socklen_t *len)
 	return 0;
 }
 
+/* One that has kept us waiting once does not do so again until it reads. */
 static int
 send_to(const struct sockaddr_un *un, socklen_t len, const char *message)
 {
 	static const struct timeval second = { 1, 0 };
+	static bool deaf;
 	int fd, saved;
 	ssize_t n;
 
@@ -80,9 +83,10 @@ send_to(const struct sockaddr_un *un, socklen_t len, const char *message)
 		return -1;
 	(void)fd_cloexec(fd);
 	(void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &second, sizeof(second));
-	n = sendto(fd, message, strlen(message), 0,
+	n = sendto(fd, message, strlen(message), deaf ? MSG_DONTWAIT : 0,
 	    (const struct sockaddr *)un, len);
 	saved = errno;
+	deaf = n == -1 && (errno == EAGAIN || errno == EWOULDBLOCK);
 	close(fd);
 	errno = saved;
 	return n == -1 ? -1 : 0;

@@ -10,8 +10,8 @@
 #include <stdint.h>
 
 /*
- * Tell it. Waits a second at the most for one that does not read. 0, also when
- * nobody wants to know; -1 and errno.
+ * Tell it. Waits a second at the most for one that does not read, and not at
+ * all once it has let us wait. 0, also when nobody wants to know; -1 and errno.
  */
 int notify_send(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 

@@ -8,13 +8,17 @@
 
 #include "base/tail.h"
 
+/* Of what does not end, so much at a time: 64 KiB at the least. */
+#define READS 64
+
 int
 tail_read(struct tail *t, int fd)
 {
 	const size_t room = sizeof(t->text) - 1, half = room / 2;
 	ssize_t n;
+	int reads;
 
-	for (;;) {
+	for (reads = 0; reads < READS; reads++) {
 		if (t->len == room) {
 			memmove(t->text, t->text + half, room - half);
 			t->len = room - half;
@@ -29,6 +33,7 @@ tail_read(struct tail *t, int fd)
 		t->len += (size_t)n;
 		t->text[t->len] = '\0';
 	}
+	return 1;
 }
 
 const char *

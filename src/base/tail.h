@@ -10,7 +10,7 @@ struct tail {
 	size_t len;
 };
 
-/* All that is there (non-blocking). 1: there may be more later, 0: the end. */
+/* What is there (non-blocking), or a part. 1: there may be more, 0: the end. */
 int tail_read(struct tail *, int fd);
 /* A command that fails says why at the end. The text ends there, too. */
 const char *tail_last_line(struct tail *);

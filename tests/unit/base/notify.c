@@ -96,6 +96,23 @@ START_TEST(nobody)
 }
 END_TEST
 
+/* A second each would be more than this test has. */
+START_TEST(deaf)
+{
+	int i;
+
+	manage(test_path("notify"));
+	for (i = 0; i < 10000 && notify_send("WATCHDOG=1") == 0; i++)
+		;
+	ck_assert_int_lt(i, 10000);
+	ck_assert(errno == EAGAIN || errno == EWOULDBLOCK);
+	for (i = 0; i < 100; i++)
+		ck_assert_int_eq(notify_send("WATCHDOG=1"), -1);
+	heard("WATCHDOG=1");
+	ck_assert_int_eq(notify_send("READY=1"), 0);
+}
+END_TEST
+
 /* "%": as many letters as no address has room for. */
 static const struct {
 	const char *name;
@@ -166,6 +183,7 @@ notify_suite(void)
 	tcase_add_test(tc, abstract);
 #endif
 	tcase_add_test(tc, nobody);
+	tcase_add_test(tc, deaf);
 	tcase_add_loop_test(tc, no_socket, 0, COUNT(bad));
 	tcase_add_loop_test(tc, watchdog, 0, COUNT(dogs));
 	suite_add_tcase(s, tc);

@@ -59,6 +59,17 @@ START_TEST(more_than_there_is_room_for)
 }
 END_TEST
 
+START_TEST(without_end)
+{
+	struct tail t = { .len = 0 };
+	int fd = open("/dev/zero", O_RDONLY);
+
+	ck_assert_int_ne(fd, -1);
+	ck_assert_int_eq(tail_read(&t, fd), 1);
+	close(fd);
+}
+END_TEST
+
 Suite *
 tail_suite(void)
 {
@@ -67,6 +78,7 @@ tail_suite(void)
 
 	tcase_add_loop_test(tc, last_line, 0, sizeof(lines) / sizeof(lines[0]));
 	tcase_add_test(tc, more_than_there_is_room_for);
+	tcase_add_test(tc, without_end);
 	suite_add_tcase(s, tc);
 	return s;
 }
