@@ -140,6 +140,7 @@ extern const struct conf_kind conf_kind_early_mode;
 extern const struct conf_kind conf_kind_names;
 extern const struct conf_kind conf_kind_paths;
 extern const struct conf_kind conf_kind_protocols;
+/* kind_addr.c */
 extern const struct conf_kind conf_kind_addresses;
 extern const struct conf_kind conf_kind_backends;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The master as the control socket and the log line see it. The master fills
- * the struct in when it is asked to; report.c turns it into text.
+ * the struct in when it is asked to; the report_*() turn it into text.
  */
 #ifndef REPORT_VIEW_H
 #define REPORT_VIEW_H

@@ -329,7 +329,7 @@ scoreboard_sum(const struct scoreboard *sb, unsigned worker, struct totals *t)
 static void
 slot_settle(struct slot *s)
 {
-	uint64_t begun, ended;
+	uint64_t begun, ended, done;
 	int i;
 
 	for (i = 0, ended = 0; i < CLOSE_REASON_COUNT; i++)
@@ -337,17 +337,20 @@ slot_settle(struct slot *s)
 	begun = s->metrics[METRIC_ACCEPTED];
 	if (begun > ended) {
 		s->closes[CLOSE_WORKER_DIED] += begun - ended;
-		s->metrics[METRIC_CLOSED] = begun;
+		ended = begun;
 	}
+	/* It may have died between a reason and the total. */
+	s->metrics[METRIC_CLOSED] = ended;
 	for (i = 0, ended = 0; i < HANDSHAKE_FAILURE_COUNT; i++)
 		ended += s->failures[i];
-	ended += s->metrics[METRIC_HANDSHAKES_FULL] +
+	done = s->metrics[METRIC_HANDSHAKES_FULL] +
 	    s->metrics[METRIC_HANDSHAKES_RESUMED];
 	begun = s->metrics[METRIC_HANDSHAKES_BEGUN];
-	if (begun > ended) {
-		s->failures[FAILURE_WORKER_DIED] += begun - ended;
-		s->metrics[METRIC_HANDSHAKES_FAILED] += begun - ended;
+	if (begun > ended + done) {
+		s->failures[FAILURE_WORKER_DIED] += begun - ended - done;
+		ended = begun - done;
 	}
+	s->metrics[METRIC_HANDSHAKES_FAILED] = ended;
 }
 
 static void

@@ -51,7 +51,7 @@ struct tlsc_entry {
 	uint8_t flags;
 	uint32_t expires; /* seconds since the epoch of the store */
 	uint32_t stored;
-	uint32_t check; /* of all but units and flags, see tlsc_shard_check() */
+	uint32_t check; /* of all but units and flags, see tlsc_entry_check() */
 };
 
 struct tlsc_header {

@@ -183,6 +183,26 @@ START_TEST(test_release_in_hand)
 }
 END_TEST
 
+/* Killed between a reason and the total: the totals follow the reasons. */
+START_TEST(test_release_between)
+{
+	struct slot *s;
+	struct totals t;
+
+	s = scoreboard_take(sb, 1);
+	slot_add(s, METRIC_ACCEPTED, 1);
+	slot_add(s, METRIC_HANDSHAKES_BEGUN, 1);
+	s->failures[FAILURE_CIPHER] = 1;
+	s->closes[CLOSE_HANDSHAKE] = 1;
+	scoreboard_release(sb, s);
+	scoreboard_sum(sb, 1, &t);
+	ck_assert_uint_eq(t.metrics[METRIC_CLOSED], 1);
+	ck_assert_uint_eq(t.metrics[METRIC_HANDSHAKES_FAILED], 1);
+	ck_assert_uint_eq(t.closes[CLOSE_WORKER_DIED], 0);
+	ck_assert_uint_eq(t.failures[FAILURE_WORKER_DIED], 0);
+}
+END_TEST
+
 START_TEST(test_histograms)
 {
 	struct slot *a, *b;
@@ -376,6 +396,7 @@ scoreboard_suite(void)
 	tcase_add_test(tc, test_sum);
 	tcase_add_test(tc, test_release);
 	tcase_add_test(tc, test_release_in_hand);
+	tcase_add_test(tc, test_release_between);
 	tcase_add_test(tc, test_histograms);
 	tcase_add_test(tc, test_scribble);
 	tcase_add_test(tc, test_processes);
