@@ -79,6 +79,7 @@ try_backend(struct leg *leg)
 		return -1;
 	wire_open(&leg->wire, fd, addr_is_unix(addr), leg->pool->base,
 	    leg_event_cb, leg);
+	wire_exact(&leg->wire); /* no TLS tells that something is missing */
 	if (begin_connect(leg, addr) == 0)
 		return 0;
 	error = errno;

@@ -133,7 +133,8 @@ wire_read(struct wire *w, void *buf, size_t size)
 	w->flags &= ~WIRE_DOUBT;
 	if (n <= 0)
 		return nothing(w, n);
-	if (n == (ssize_t)size)
+	if (n == (ssize_t)size ||
+	    (w->flags & (WIRE_FIN | WIRE_EXACT)) == (WIRE_FIN | WIRE_EXACT))
 		return (size_t)n;
 	if (w->flags & WIRE_FIN)
 		w->flags |= WIRE_EOF;

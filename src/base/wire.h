@@ -12,6 +12,11 @@
  * is not, hence WIRE_DOUBT: a send that succeeds afterwards settles it, which
  * is the rule with requests and answers; otherwise the owner looks again some
  * time later. Whatever comes after the read has an edge of its own.
+ *
+ * A read also stops short at urgent data (MSG_OOB), and on a Unix socket behind
+ * descriptors (SCM_RIGHTS). What is behind that comes with the next edge, or
+ * when the owner looks again, which a send in between keeps it from; and it is
+ * lost when the end was reported with it, unless wire_exact() is asked for.
  */
 #ifndef BASE_WIRE_H
 #define BASE_WIRE_H
@@ -37,6 +42,7 @@
 #define WIRE_NODELAY (1u << 8)	 /* TCP_NODELAY is on, or not TCP */
 #define WIRE_TELLS_END (1u << 9) /* the event base reports EV_CLOSED */
 #define WIRE_WATCH_OUT (1u << 10) /* it is watched for EV_WRITE, too */
+#define WIRE_EXACT (1u << 11)	 /* wire_exact() was called */
 
 struct wire_out {
 	size_t pos, len, size;
@@ -96,6 +102,16 @@ wire_look(struct wire *w)
 
 /* The same if a reset may hide; that doubt is over. */
 void wire_look_again(struct wire *);
+
+/*
+ * Only a read that brings nothing is the end: one more for each end that comes
+ * with data. For a socket that is open.
+ */
+static inline void
+wire_exact(struct wire *w)
+{
+	w->flags |= WIRE_EXACT;
+}
 
 /*
  * Read what is there. Returns how much, or 0: nothing for now, or for ever

@@ -203,6 +203,27 @@ START_TEST(end)
 }
 END_TEST
 
+/* What was sent behind urgent data and before the end. */
+START_TEST(behind_urgent_data)
+{
+	char buf[8];
+
+	wire_exact(&w.wire);
+	send_there("abc");
+	ck_assert_int_eq(send(w.fd, "!", 1, MSG_OOB), 1);
+	send_there("def");
+	ck_assert_int_eq(shutdown(w.fd, SHUT_WR), 0);
+	wait_for(tells_end() ? EV_CLOSED : EV_READ);
+	ck_assert_uint_eq(wire_read(&w.wire, buf, sizeof(buf)), 3);
+	ck_assert(!(w.wire.flags & WIRE_EOF));
+	wire_look(&w.wire);
+	ck_assert_uint_eq(wire_read(&w.wire, buf, sizeof(buf)), 3);
+	ck_assert_mem_eq(buf, "def", 3);
+	ck_assert_uint_eq(wire_read(&w.wire, buf, sizeof(buf)), 0);
+	ck_assert(w.wire.flags & WIRE_EOF);
+}
+END_TEST
+
 START_TEST(reset)
 {
 	char buf[8];
@@ -450,6 +471,7 @@ wire_suite(void)
 	tcase_add_test(tc, reading);
 	tcase_add_test(tc, doubt_settled);
 	tcase_add_loop_test(tc, end, 0, 2);
+	tcase_add_test(tc, behind_urgent_data);
 	tcase_add_test(tc, reset);
 	tcase_add_test(tc, broken);
 	tcase_add_test(tc, waiting);
