@@ -95,7 +95,8 @@ bool
 letter_from_parent(void)
 {
 	receive();
-	return announced.pid == getppid();
+	/* 0 is a parent that this namespace does not see, and no letter. */
+	return announced.pid != 0 && announced.pid == getppid();
 }
 
 /* The environment may have come over several programs: who meant us? */

@@ -36,6 +36,18 @@ def tlsherd(*arguments, **kw):
 
 # tlsherd
 
+@pytest.mark.root
+def test_t_whose_parent_is_not_to_be_seen(tmp):
+    """As a program that is started inside a container from outside."""
+    conf = write(os.path.join(tmp, "t.conf"), herd.site())
+    done = herd.run("unshare", "--pid", "--fork", herd.TLSHERD, "-t", "-c",
+                    conf)
+    if done.stderr.startswith("unshare:"):
+        pytest.skip(done.stderr.strip())
+    assert (done.returncode, done.stderr) == (
+        0, f"{conf}: the configuration is good\n")
+
+
 def test_t(start, tmp):
     """What another one has bound, too, and nothing is left or created."""
     with start(herd.site(top=f'pid_file = "{tmp}/pid"\nlog = auto')) as d:
