@@ -13,10 +13,11 @@ void
 priv_account_set(struct priv_account *a, const struct priv_word *user,
     const struct priv_word *group)
 {
-	if (a->known && (strcmp(a->user.text, user->text) != 0 ||
+	if (a->user.text != NULL && (strcmp(a->user.text, user->text) != 0 ||
 	    strcmp(a->group.text, group->text) != 0)) {
 		a->known = false;
 		a->ids.ngroups = 0;
+		a->error[0] = '\0';
 	}
 	a->user = *user;
 	a->group = *group;

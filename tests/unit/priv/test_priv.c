@@ -136,6 +136,27 @@ START_TEST(asked_by_others)
 }
 END_TEST
 
+/* The file was mended while they were asked for. */
+START_TEST(corrected)
+{
+	const struct priv_word bad = { unknown[0].user, &loc };
+	const struct priv_word user = { known[0].user, &loc };
+	const struct priv_word group = { known[0].group, &loc };
+	struct priv_account account;
+	struct err err;
+
+	memset(&account, 0, sizeof(account));
+	priv_account_set(&account, &bad, &group);
+	ck_assert_int_eq(lookup_wait(&account, &err), 0);
+	ck_assert_str_ne(account.error, "");
+	priv_account_set(&account, &user, &group);
+	ck_assert_int_eq(lookup_wait(&account, &err), 0);
+	ck_assert_str_eq(account.error, "");
+	ck_assert(account.known);
+	priv_account_release(&account);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -148,6 +169,7 @@ main(void)
 	tcase_add_loop_test(tc, is_unknown, 0,
 	    sizeof(unknown) / sizeof(unknown[0]));
 	tcase_add_test(tc, nothing_configured);
+	tcase_add_test(tc, corrected);
 	tcase_add_loop_test(tc, asked_by_others, 0, (int)(sizeof(known) /
 	    sizeof(known[0]) + sizeof(unknown) / sizeof(unknown[0])));
 	suite_add_tcase(suite, tc);
