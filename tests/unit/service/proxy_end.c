@@ -204,16 +204,33 @@ START_TEST(cut_behind_data)
 }
 END_TEST
 
+/* The backend's system takes no more: a pause that stays. */
+static void
+stand_still(struct conn *c)
+{
+	uint64_t before;
+
+	do {
+		wait_for(c->input.paused);
+		before = metric(METRIC_BYTES_IN);
+		turn_for(20);
+	} while (!c->input.paused || metric(METRIC_BYTES_IN) != before);
+}
+
 /* Only the backend's progress keeps alive what is left of a connection. */
 START_TEST(backend_never_reads)
 {
-	world.site.listen.idle_timeout = 300;
+	struct conn *c;
+
 	pair(false);
 	server->deaf = true;
 	peer_send_noise(client, 16u << 20, 1);
-	wait_for(the_conn()->input.paused);
+	c = the_conn();
+	stand_still(c);
 	if (_i == 1)
 		peer_reset(client);
+	world.site.listen.idle_timeout = 300; /* all that may take its time */
+	conn_deadline_set(c, conn_timeout_at(c));
 	wait_for(conn_hub_count(world.hub) == 0);
 	ck_assert_uint_eq(closes(CLOSE_IDLE_TIMEOUT), 1);
 	server->deaf = false;
@@ -244,8 +261,7 @@ START_TEST(left_behind)
 	server->deaf = true;
 	peer_send_noise(client, 16u << 20, 1);
 	c = the_conn();
-	wait_for(c->input.paused);
-	turn_for(20);
+	stand_still(c);
 	if (_i == 0) {
 		conn_enter(c);
 		conn_close(c, CLOSE_PROTOCOL);
