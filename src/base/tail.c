@@ -8,8 +8,8 @@
 
 #include "base/tail.h"
 
-/* Of what does not end, so much at a time: 64 KiB at the least. */
-#define READS 64
+/* Of what does not end, so much at a time: more than a pipe holds. */
+#define READS 128
 
 int
 tail_read(struct tail *t, int fd)

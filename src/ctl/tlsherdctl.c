@@ -108,8 +108,9 @@ ask(const char *path, const struct options *opts, char **answer)
 	return len;
 }
 
+static const struct command for_generation = { .name = "status" };
 static const struct options for_status = {
-	.command = &commands[0], .json = true
+	.command = &for_generation, .json = true
 };
 
 /* That serves, by an answer of status; 0: it does not say. */

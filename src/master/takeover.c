@@ -8,9 +8,9 @@
  */
 #include "config.h"
 
-#include <signal.h>
 #include <unistd.h>
 
+#include "base/daemon.h"
 #include "base/log.h"
 #include "master/handover.h"
 #include "master/master_int.h"
@@ -27,7 +27,6 @@ takeover(struct master *m)
 {
 	struct handover h;
 	struct err err;
-	sigset_t none;
 	size_t workers;
 
 	if (handover_read(m, &h, &err) == -1)
@@ -46,8 +45,7 @@ takeover(struct master *m)
 	note(m, FACT_ADOPTED);
 	master_settle(m);
 	/* All signals were held back for the exec; what ended, has ended. */
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
+	daemon_hold_signals(false);
 	reap_children(m);
 	note(m, FACT_RELOAD);
 	master_settle(m);
