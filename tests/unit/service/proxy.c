@@ -308,23 +308,7 @@ START_TEST(header_gone_ahead)
 	int tiny = 1;
 
 	memset(early, 0x10, sizeof(early) - 1); /* a length within it */
-	world.site.certs[0].early.mode = CONF_EARLY_ACCEPT;
-	world.site.certs[0].early.maximum = 16384;
-	world.site.listen.proxy_protocol = true;
-	world.site.listen.connect = CONF_CONNECT_HELLO;
-	site_proxy(1, false);
-	/* A small window makes small segments, which a small buffer counts. */
-	ck_assert_int_eq(setsockopt(backends[0].fd, SOL_SOCKET, SO_RCVBUF,
-	    &tiny, sizeof(tiny)), 0);
-	client = client_connect(NULL);
-	wait_for(client->session != NULL);
-	how.session = client->session;
-	client->session = NULL;
-	client->finish = true;
-	wait_for((server = backend_accept(&backends[0])) != NULL);
-	server->finish = true;
-	wait_for(conn_hub_count(world.hub) == 0);
-
+	how.session = site_proxy_early(true);
 	client = client_new(&how);
 	wait_for((server = backend_accept(&backends[0])) != NULL);
 	leg = the_leg();

@@ -381,22 +381,7 @@ START_TEST(early_then_cut)
 	int tiny = 1;
 
 	memset(early, 'e', len);
-	world.site.certs[0].early.mode = CONF_EARLY_ACCEPT;
-	world.site.certs[0].early.maximum = 16384;
-	world.site.listen.proxy_protocol = header;
-	world.site.listen.connect = CONF_CONNECT_HELLO;
-	site_proxy(1, false);
-	ck_assert_int_eq(setsockopt(backends[0].fd, SOL_SOCKET, SO_RCVBUF,
-	    &tiny, sizeof(tiny)), 0);
-	client = client_connect(NULL);
-	wait_for(client->session != NULL);
-	how.session = client->session;
-	client->session = NULL;
-	client->finish = true;
-	wait_for((server = backend_accept(&backends[0])) != NULL);
-	server->finish = true;
-	wait_for(conn_hub_count(world.hub) == 0);
-
+	how.session = site_proxy_early(header);
 	client = client_new(&how);
 	peer_send_early(client, early);
 	wait_for((server = backend_accept(&backends[0])) != NULL);

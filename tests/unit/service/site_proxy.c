@@ -42,6 +42,31 @@ site_proxy(size_t n, bool local)
 	site_proxy_backlog(n, local, 128);
 }
 
+SSL_SESSION *
+site_proxy_early(bool header)
+{
+	struct peer *client, *server;
+	SSL_SESSION *session;
+	int tiny = 1;
+
+	world.site.certs[0].early.mode = CONF_EARLY_ACCEPT;
+	world.site.certs[0].early.maximum = 16384;
+	world.site.listen.proxy_protocol = header;
+	world.site.listen.connect = CONF_CONNECT_HELLO;
+	site_proxy(1, false);
+	ck_assert_int_eq(setsockopt(backends[0].fd, SOL_SOCKET, SO_RCVBUF,
+	    &tiny, sizeof(tiny)), 0);
+	client = client_connect(NULL);
+	wait_for(client->session != NULL);
+	session = client->session;
+	client->session = NULL;
+	client->finish = true;
+	wait_for((server = backend_accept(&backends[0])) != NULL);
+	server->finish = true;
+	wait_for(conn_hub_count(world.hub) == 0);
+	return session;
+}
+
 void
 site_proxy_close(void)
 {

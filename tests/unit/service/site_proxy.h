@@ -16,6 +16,11 @@ extern bool backends_closed[BACKENDS]; /* by the test */
 
 void site_proxy(size_t n, bool local);
 void site_proxy_backlog(size_t n, bool local, int backlog);
+/*
+ * One backend with a small window, which makes small segments, and early data:
+ * the session of a first visit, which the caller frees.
+ */
+SSL_SESSION *site_proxy_early(bool header);
 void site_proxy_close(void); /* a fixture's teardown */
 
 /* Of the only connection. */
